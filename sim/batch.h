@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/core/types.h"
+
+namespace rehearsal {
+
+struct Latents;  // hidden truth, sim/truth.h: policies, trainers and estimators cannot name its
+                 // parts
+
+/// What one row of a column stands for.
+enum class Level {
+  kRound,      // one request and its response
+  kModule,     // an eligible module of a request
+  kCandidate,  // an item that an eligible module retrieved
+  kSlot,       // a shown module, in page order
+  kItem,       // an item inside a shown module, in the order shown
+};
+
+/// Column by column. Each struct below has `visit(self, f)`, which calls
+/// f(name, level, width, column, help) for every column: the log's writer and reader, gathering,
+/// appending and the docs all walk it, so a new column is one member and one line.
+/// An empty column means "not recorded", except in a batch of no rounds.
+
+/// Requests: everything known before the decision.
+struct RequestBatch {
+  std::vector<std::uint32_t> user;       // (n_rounds)
+  std::vector<std::uint16_t> session;    // (n_rounds)
+  std::vector<std::uint16_t> round;      // (n_rounds) within the session
+  std::vector<std::uint16_t> n_slots;    // (n_rounds) modules the page has room for
+  std::vector<float> context;            // (n_rounds, n_features), categories as their index
+  std::vector<std::uint16_t> module;     // (n_modules) eligible modules, ascending
+  std::vector<std::uint32_t> candidate;  // (n_candidates) as retrieved; empty: the whole catalogue
+  Offsets module_offsets{0};             // (n_rounds + 1) into module
+  Offsets candidate_offsets{0};          // (n_modules + 1) into candidate
+  std::size_t n_features = 0;
+  std::shared_ptr<const Latents> latents;  // null in whatever a log gave
+
+  std::size_t size() const { return user.size(); }
+  std::size_t n_eligible(std::size_t i) const { return module_offsets[i + 1] - module_offsets[i]; }
+  std::span<const std::uint16_t> eligible(std::size_t i) const {
+    return {module.data() + module_offsets[i], n_eligible(i)};
+  }
+  std::span<const float> features(std::size_t i) const {
+    return {context.data() + i * n_features, n_features};
+  }
+  Turn turn(std::size_t i) const { return {UserId{user[i]}, session[i], round[i]}; }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("user", Level::kRound, 1, self.user, "user id");
+    f("session", Level::kRound, 1, self.session, "the user's session");
+    f("round", Level::kRound, 1, self.round, "round within the session");
+    f("n_slots", Level::kRound, 1, self.n_slots, "modules the page has room for");
+    f("context", Level::kRound, self.n_features, self.context,
+      "features known before the decision; categories as their index");
+    f("eligible_module", Level::kModule, 1, self.module, "module that may be shown");
+    f("candidate", Level::kCandidate, 1, self.candidate, "item retrieved for an eligible module");
+  }
+};
+
+/// Pages: ordered modules, each with ordered items.
+struct PageBatch {
+  std::vector<std::uint16_t> module;  // (n_slots) in page order
+  std::vector<std::uint32_t> item;    // (n_items) in the order shown
+  Offsets slot_offsets{0};            // (n_rounds + 1) into module
+  Offsets item_offsets{0};            // (n_slots + 1) into item
+
+  std::size_t size() const { return slot_offsets.size() - 1; }
+  std::size_t n_shown(std::size_t i) const { return slot_offsets[i + 1] - slot_offsets[i]; }
+  std::span<const std::uint16_t> shown(std::size_t i) const {
+    return {module.data() + slot_offsets[i], n_shown(i)};
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("module", Level::kSlot, 1, self.module, "module shown, in page order");
+    f("item", Level::kItem, 1, self.item, "item shown, in order inside its module");
+  }
+};
+
+/// One policy's exact probabilities of given pages (golden rule: marginals, prefixes and joints are
+/// different numbers, and estimators need all three).
+struct Propensities {
+  std::vector<double> pscore;                // (n_rounds) of the whole page, items included
+  std::vector<double> pscore_cascade;        // (n_slots) of the modules of slots 0..k
+  std::vector<double> pscore_item_position;  // (n_slots) of this module at this slot
+  std::vector<double> pscore_items;          // (n_slots) of the item order, given the module
+  std::vector<std::uint8_t> component;       // (n_rounds) part of the mixture that showed the page
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("pscore", Level::kRound, 1, self.pscore, "probability of the whole page, items included");
+    f("pscore_cascade", Level::kSlot, 1, self.pscore_cascade,
+      "probability of the modules from slot 0 to this one");
+    f("pscore_item_position", Level::kSlot, 1, self.pscore_item_position,
+      "probability of this module at this slot");
+    f("pscore_items", Level::kSlot, 1, self.pscore_items,
+      "probability of the order of the items, given the module");
+    f("behavior_component", Level::kRound, 1, self.component,
+      "which part of a mixture policy showed the page");
+  }
+};
+
+/// What the user did. A behaviour that has no such response leaves the column empty.
+struct ResponseBatch {
+  std::vector<std::uint8_t> click;          // (n_slots) clicks on the module
+  std::vector<std::uint8_t> purchase;       // (n_slots) purchases from the module
+  std::vector<float> revenue;               // (n_slots) price of what was purchased
+  std::vector<std::uint8_t> impression;     // (n_items) in a window that was visible or swiped to
+  std::vector<std::uint8_t> item_click;     // (n_items)
+  std::vector<std::uint8_t> item_purchase;  // (n_items)
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("click", Level::kSlot, 1, self.click, "clicks on the module");
+    f("purchase", Level::kSlot, 1, self.purchase, "purchases from the module");
+    f("revenue", Level::kSlot, 1, self.revenue, "price of what was purchased, currency units");
+    f("impression", Level::kItem, 1, self.impression, "the item was visible at first or swiped to");
+    f("item_click", Level::kItem, 1, self.item_click, "the item was clicked");
+    f("item_purchase", Level::kItem, 1, self.item_purchase, "the item was purchased");
+  }
+};
+
+/// Rounds `rows` of a batch, in that order, as a new batch. Latents are not carried.
+RequestBatch gather(const RequestBatch& requests, std::span<const std::uint32_t> rows);
+PageBatch gather(const PageBatch& pages, std::span<const std::uint32_t> rows);
+/// The same for columns that hang on pages.
+Propensities gather(const Propensities& propensities, const PageBatch& pages,
+                    std::span<const std::uint32_t> rows);
+ResponseBatch gather(const ResponseBatch& responses, const PageBatch& pages,
+                     std::span<const std::uint32_t> rows);
+
+}  // namespace rehearsal

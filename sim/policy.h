@@ -1,0 +1,102 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/batch.h"
+#include "sim/core/arrays.h"
+#include "sim/core/fields.h"
+#include "sim/core/registry.h"
+#include "sim/schema.h"
+#include "sim/slate.h"
+
+namespace rehearsal {
+
+class LogReader;
+class Trainer;
+class UserModel;
+class ProgressSink;
+
+/// What a policy is trained with.
+struct FitContext {
+  const LogReader& log;
+  Rng rng;                           // draws under Draw::kTraining and Draw::kAssignment only
+  std::string name;                  // the policy's, for progress
+  ProgressSink* progress = nullptr;  // may be null
+};
+
+/// Orders items inside each eligible module; serves a single list as well.
+class Ranker {
+ public:
+  virtual ~Ranker() = default;
+  /// One decision a candidate list: choices are a module's candidates, all of them are placed.
+  virtual std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const = 0;
+  virtual bool deterministic() const = 0;
+};
+
+/// Decides pages: an orderer over modules plus a ranker inside each. What it does with a request is
+/// a distribution, from which pages and exact propensities follow.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+
+  /// One decision a request: choices are its eligible modules, in their order;
+  /// n_positions = min(n_slots, eligible). A pure function of the request and the trained state.
+  virtual std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const = 0;
+  /// Every propensity is 0 or 1.
+  virtual bool deterministic() const = 0;
+
+  /// Learns from a log. The default learns nothing.
+  virtual void fit(const FitContext& /*context*/) {}
+  /// What was learnt, complete: set_state(state()) gives the same scores.
+  virtual Arrays state() const { return {}; }
+  virtual void set_state(const Arrays& /*state*/) {}
+
+  /// Null: items stay as retrieved.
+  const Ranker* ranker() const { return ranker_.get(); }
+  void set_ranker(std::shared_ptr<const Ranker> ranker) { ranker_ = std::move(ranker); }
+
+ private:
+  std::shared_ptr<const Ranker> ranker_;
+};
+
+/// The pages a policy shows, with their exact propensities.
+/// Args: propensities: filled when not null.
+PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng,
+                    Propensities* propensities);
+/// A policy's exact probabilities of pages that another one showed. `component` stays empty.
+/// Raises: Error(kInput) when a page shows a module that is not eligible or twice.
+Propensities propensities(const Policy& policy, const RequestBatch& requests,
+                          const PageBatch& pages);
+
+/// What makers may use. References outlive the policy.
+struct PolicyContext {
+  const Schema& schema;
+  Rng rng;                                                // the scenario's
+  const UserModel* user_model = nullptr;                  // oracle arms only
+  std::map<std::string, std::shared_ptr<Policy>> others;  // policies named before, for mixtures
+};
+
+/// A line of policies/policies.cc.
+struct PolicyEntry {
+  std::string name;
+  std::string summary;
+  std::string source;
+  bool learns = false;     // fit() needs a log
+  bool has_pscore = true;  // without, it cannot be a behaviour policy
+  std::vector<FieldDescription> (*describe)() = nullptr;
+  std::unique_ptr<Policy> (*make)(const PluginConfig&, const PolicyContext&) = nullptr;
+};
+
+struct RankerEntry {
+  std::string name;
+  std::string summary;
+  std::string source;
+  std::vector<FieldDescription> (*describe)() = nullptr;
+  std::shared_ptr<const Ranker> (*make)(const PluginConfig&, const Schema&) = nullptr;
+};
+
+}  // namespace rehearsal
