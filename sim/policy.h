@@ -85,8 +85,9 @@ struct PolicyEntry {
   std::string name;
   std::string summary;
   std::string source;
-  bool learns = false;     // fit() needs a log
-  bool has_pscore = true;  // without, it cannot be a behaviour policy
+  bool learns = false;       // fit() needs a log
+  bool needs_truth = false;  // an oracle: lives in a simulation only, cannot be scored from a log
+  bool has_pscore = true;    // without, it cannot be a behaviour policy
   std::vector<FieldDescription> (*describe)() = nullptr;
   std::unique_ptr<Policy> (*make)(const PluginConfig&, const PolicyContext&) = nullptr;
 };
