@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,31 @@ namespace rehearsal {
 struct Source {
   std::string file;
   std::string path;
+  /// Paths whose values came from elsewhere ("log.pages": "--set log.pages=9", or an included
+  /// file); they hold for everything below the path. May be null.
+  std::shared_ptr<const std::map<std::string, std::string>> origins{};
+
+  /// The place of a key, or of element `index`, of this mapping or list.
+  Source child(const std::string& key) const;
+  Source child(std::size_t index) const;
 };
 
 /// "FILE:LINE:COLUMN: PATH" of a node, as far as known: the start of every message about input.
 std::string where(const YAML::Node& node, const Source& source);
+
+/// Raises: Error(kInput), the place in front of the message.
+[[noreturn]] void refuse_at(const YAML::Node& node, const Source& source,
+                            const std::string& message);
+/// What stands at a node, for messages: "'text'", "a list", "nothing".
+std::string seen(const YAML::Node& node);
+
+/// Raises: Error(kInput) unless `node` is a mapping with text keys, none of them twice. An empty
+/// value counts as an empty mapping.
+void check_mapping(const YAML::Node& node, const Source& source);
+
+/// "unknown KIND 'name'; did you mean 'near'? Known: a, b": the end of every message about a name.
+std::string unknown_name(const std::string& kind, const std::string& name,
+                         const std::vector<std::string>& known);
 
 /// What a field is, for help, the schema and the docs.
 struct FieldDescription {
