@@ -13,7 +13,7 @@ set(known_to_policies sim policies)
 set(known_to_analysis sim analysis)
 set(known_to_scenarios sim users policies analysis scenarios)
 set(known_to_tests ${houses})
-set(generated version.h)
+set(generated build_version.h)
 set(violations "")
 
 # The paths that a file includes, quoted ones with a leading quote.
