@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "scenarios/cli/commands.h"
+
+int main(int argc, char** argv) { return rehearsal::rehearsal_main(argc, argv); }

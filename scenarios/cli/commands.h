@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "sim/core/progress.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rehearsal {
+
+/// What the chosen subcommand does once the whole command line has been read; its exit status.
+/// May throw Error.
+using Action = std::function<int()>;
+
+/// Each adds one subcommand with its options to `app`. Its CLI11 callback sets `action` and does
+/// nothing else, so that bad usage is found before anything happens:
+///   void add_list(CLI::App& app, Action& action) {
+///     struct Options { ... };
+///     auto options = std::make_shared<Options>();
+///     CLI::App* command = app.add_subcommand("list", "...");
+///     command->footer(example("rehearsal list policies"));
+///     command->add_option(...);
+///     command->callback([options, &action] { action = [options] { return list(*options); }; });
+///   }
+void add_list(CLI::App& app, Action& action);
+
+/// The whole program. Returns: 0 done; 1 a check failed; 2 bad usage or input; 3 a run-time
+/// failure; 130 interrupted.
+int rehearsal_main(int argc, const char* const* argv);
+
+/// The footer of a subcommand's help.
+std::string example(const std::string& command_lines);
+
+/// Writes to stdout. Raises: Error(kRuntime) when that fails (a full disk, a closed pipe).
+void print(const std::string& text);
+
+/// A bar on stderr when that is a terminal; else one plain line as each task starts and ends.
+std::unique_ptr<ProgressSink> make_progress();
+
+}  // namespace rehearsal

@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "analysis/estimators.h"
+#include "policies/policies.h"
+#include "scenarios/cli/commands.h"
+#include "sim/core/error.h"
+#include "sim/world/world.h"
+#include "users/users.h"
+
+namespace rehearsal {
+
+namespace {
+
+/// A line of any table.
+struct Listed {
+  std::string name;
+  std::string summary;
+  std::string source;
+  std::vector<FieldDescription> fields;
+};
+
+template <class Entry>
+std::vector<Listed> listed(const Registry<Entry>& table) {
+  std::vector<Listed> all;
+  for (const Entry& entry : table.entries())
+    if constexpr (requires { entry.describe; })
+      all.push_back({entry.name, entry.summary, entry.source, entry.describe()});
+    else
+      all.push_back({entry.name, entry.summary, entry.source, {}});
+  return all;
+}
+
+struct Kind {
+  std::string name;
+  std::vector<Listed> (*entries)();
+};
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all{
+      {"worlds", [] { return listed(worlds()); }},
+      {"users", [] { return listed(user_models()); }},
+      {"policies", [] { return listed(policies()); }},
+      {"rankers", [] { return listed(rankers()); }},
+      {"estimators", [] { return listed(estimators()); }},
+  };
+  return all;
+}
+
+nlohmann::ordered_json to_json(const Listed& entry) {
+  nlohmann::ordered_json fields = nlohmann::ordered_json::array();
+  for (const FieldDescription& field : entry.fields)
+    fields.push_back({{"name", field.name},
+                      {"type", field.type},
+                      {"default", field.default_value},
+                      {"allowed", field.allowed},
+                      {"help", field.help}});
+  return {{"name", entry.name},
+          {"summary", entry.summary},
+          {"source", entry.source},
+          {"fields", fields}};
+}
+
+std::string short_text(const std::vector<Listed>& entries) {
+  std::size_t width = 0;
+  for (const Listed& entry : entries) width = std::max(width, entry.name.size());
+  std::string text;
+  for (const Listed& entry : entries)
+    text += fmt::format("  {:<{}}  {}\n", entry.name, width, entry.summary);
+  return text;
+}
+
+std::string long_text(const Listed& entry) {
+  std::string text = fmt::format("{}: {}\nSource: {}\n", entry.name, entry.summary, entry.source);
+  if (entry.fields.empty()) return text + "It has no keys of its own.\n";
+  text += "Keys:\n";
+  for (const FieldDescription& field : entry.fields)
+    text += fmt::format("  {}: {}\n      {}\n      {}{}{}\n", field.name,
+                        field.default_value.empty() ? "\"\"" : field.default_value, field.help,
+                        field.type, field.allowed.empty() ? "" : " ", field.allowed);
+  return text;
+}
+
+struct ListOptions {
+  std::string kind;
+  std::string name;
+  bool json = false;
+};
+
+const Listed& find(const std::vector<Listed>& entries, const ListOptions& options) {
+  std::vector<std::string> known;
+  for (const Listed& entry : entries) {
+    if (entry.name == options.name) return entry;
+    known.push_back(entry.name);
+  }
+  throw Error(ErrorKind::kInput,
+              "list " + options.kind + ": " + unknown_name("name", options.name, known));
+}
+
+int list(const ListOptions& options) {
+  for (const Kind& kind : kinds()) {
+    if (kind.name != options.kind) continue;
+    const std::vector<Listed> entries = kind.entries();
+    if (!options.name.empty()) {
+      const Listed& entry = find(entries, options);
+      print(options.json ? to_json(entry).dump(2) + "\n" : long_text(entry));
+    } else if (options.json) {
+      nlohmann::ordered_json all = nlohmann::ordered_json::array();
+      for (const Listed& entry : entries) all.push_back(to_json(entry));
+      print(all.dump(2) + "\n");
+    } else {
+      print(short_text(entries));
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Action& action) {
+  auto options = std::make_shared<ListOptions>();
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds()) names.push_back(kind.name);
+  CLI::App* command = app.add_subcommand("list", "What a scenario may name under 'type:'");
+  command->footer(
+      example("  rehearsal list policies\n"
+              "  rehearsal list policies thompson       its keys, defaults and ranges\n"
+              "  rehearsal list worlds --json"));
+  command->add_option("kind", options->kind, "The table to list")
+      ->required()
+      ->check(CLI::IsMember(names));
+  command->add_option("name", options->name, "One entry, with its keys");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &action] { action = [options] { return list(*options); }; });
+}
+
+}  // namespace rehearsal

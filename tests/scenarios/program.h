@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace rehearsal {
+
+/// What a call of the program gave.
+struct Called {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+/// Calls the program in a child process, as a shell would. Args: arguments: after "rehearsal".
+/// max_file_bytes: 0, or the most that a file may hold (a full disk).
+Called call_program(const std::vector<std::string>& arguments, long max_file_bytes = 0);
+
+/// An empty folder of its own, removed with everything in it at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string path(const std::string& name = "") const;
+  /// Writes a file and returns its path.
+  std::string write(const std::string& name, const std::string& text) const;
+
+ private:
+  std::string folder_;
+};
+
+/// A whole file's bytes.
+std::string bytes_of(const std::string& file);
+
+}  // namespace rehearsal

@@ -1,0 +1,108 @@
+#include "tests/scenarios/program.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+
+namespace rehearsal {
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "rehearsal_XXXXXX").string();
+  REQUIRE(mkdtemp(name.data()) != nullptr);
+  folder_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+std::string TemporaryFolder::path(const std::string& name) const {
+  return name.empty() ? folder_ : folder_ + "/" + name;
+}
+
+std::string TemporaryFolder::write(const std::string& name, const std::string& text) const {
+  std::ofstream(path(name)) << text;
+  return path(name);
+}
+
+std::string bytes_of(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  REQUIRE(in.good());
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+Called call_program(const std::vector<std::string>& arguments, long max_file_bytes) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path("out");
+  const std::string err = folder.path("err");
+  // The program stands beside the test program.
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  std::vector<std::string> command{(self.parent_path() / "rehearsal").string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    dup2(open(out.c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
+    dup2(open(err.c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
+    if (max_file_bytes > 0) {
+      const rlimit limit{static_cast<rlim_t>(max_file_bytes), static_cast<rlim_t>(max_file_bytes)};
+      setrlimit(RLIMIT_FSIZE, &limit);
+      signal(SIGXFSZ, SIG_IGN);
+    }
+    std::vector<char*> words;
+    for (std::string& word : command) words.push_back(word.data());
+    words.push_back(nullptr);
+    execv(words[0], words.data());
+    _exit(127);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), bytes_of(out),
+          bytes_of(err)};
+}
+
+}  // namespace rehearsal
+
+using namespace rehearsal;
+
+TEST_CASE("bad usage ends with status 2 and help with status 0") {
+  CHECK(call_program({}).status == 2);
+  CHECK(call_program({"lsit"}).status == 2);
+  CHECK(call_program({"list", "planets"}).status == 2);
+  CHECK(call_program({"list", "worlds", "--jsn"}).status == 2);
+  const Called help = call_program({"--help"});
+  CHECK(help.status == 0);
+  CHECK_THAT(help.out, Catch::Contains("list") && Catch::Contains("Example"));
+}
+
+TEST_CASE("list prints every table as text and as JSON, and an entry's keys") {
+  for (const char* kind : {"worlds", "users", "policies", "rankers", "estimators"}) {
+    INFO(kind);
+    const Called text = call_program({"list", kind});
+    const Called json = call_program({"list", kind, "--json"});
+    CHECK(text.status == 0);
+    REQUIRE(json.status == 0);
+    for (const auto& entry : nlohmann::json::parse(json.out)) {
+      const std::string name = entry.at("name").get<std::string>();
+      CHECK_THAT(text.out, Catch::Contains(name + " "));
+      const Called one = call_program({"list", kind, name});
+      CHECK(one.status == 0);
+      for (const auto& field : entry.at("fields"))
+        CHECK_THAT(one.out, Catch::Contains(field.at("help").get<std::string>()));
+    }
+  }
+  const Called unknown = call_program({"list", "policies", "nothing_like_it"});
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.err, Catch::Contains("unknown name 'nothing_like_it'"));
+}
