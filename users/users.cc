@@ -1,9 +1,11 @@
 #include "users/users.h"
 
+#include "users/makers.h"
+
 namespace rehearsal {
 
 const Registry<UserModelEntry>& user_models() {
-  static const Registry<UserModelEntry> table("user model", {});
+  static const Registry<UserModelEntry> table("user model", {item_page_users()});
   return table;
 }
 

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "sim/user_model.h"
+
+namespace rehearsal {
+
+/// The lines of users.cc, one a file.
+UserModelEntry item_page_users();
+
+}  // namespace rehearsal
