@@ -71,7 +71,9 @@ std::unique_ptr<SlateDistribution> make_plackett_luce(Offsets choice_offsets,
 /// Every ordered selection equally likely; closed forms.
 std::unique_ptr<SlateDistribution> make_uniform(Offsets choice_offsets,
                                                 std::vector<std::uint16_t> n_positions);
-/// With probability weights[c], and one coin a slate, what parts[c] draws. Weights sum to 1.
+/// With probability weights[c], and one coin a slate, what parts[c] draws. Weights sum to 1. One
+/// coin decides among the parts of parts that are mixtures themselves too; sample() returns c, the
+/// index into `parts` as given.
 std::unique_ptr<SlateDistribution> make_mixture(
     std::vector<std::unique_ptr<SlateDistribution>> parts, std::vector<double> weights);
 
