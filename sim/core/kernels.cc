@@ -1,0 +1,127 @@
+#include "sim/core/kernels.h"
+
+#include <algorithm>
+#include <vector>
+
+#if defined(__x86_64__)
+#define REHEARSAL_AVX2 __attribute__((target("avx2")))
+#else
+#define REHEARSAL_AVX2
+#endif
+
+namespace rehearsal {
+
+namespace {
+
+constexpr std::size_t kTileA = 4;
+constexpr std::size_t kTileB = 8;
+constexpr std::size_t kBlockRows = 128;  // a panel of b stays in the first-level cache
+
+// Four doubles; without AVX2 the compiler makes two halves of it, with the same results.
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+
+[[gnu::always_inline]] inline void outer_body(double v, const double* z, std::size_t n, double* a) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const double scaled = v * z[i];
+    double* row = a + i * n;
+    for (std::size_t j = 0; j <= i; j += 4)
+      *reinterpret_cast<Four*>(row + j) += scaled * *reinterpret_cast<const Four*>(z + j);
+  }
+}
+
+/// One (4, 8) tile: panels hold 4 and 8 values a row.
+[[gnu::always_inline]] inline void tile_body(const double* a, const double* b, std::size_t n_rows,
+                                             double* tile) {
+  Four sum[kTileA][2];
+  for (std::size_t i = 0; i < kTileA; ++i) {
+    sum[i][0] = *reinterpret_cast<Four*>(tile + i * kTileB);
+    sum[i][1] = *reinterpret_cast<Four*>(tile + i * kTileB + 4);
+  }
+  for (std::size_t row = 0; row < n_rows; ++row, a += kTileA, b += kTileB) {
+    const Four b0 = *reinterpret_cast<const Four*>(b);
+    const Four b1 = *reinterpret_cast<const Four*>(b + 4);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kTileA; ++i) {
+      sum[i][0] += a[i] * b0;
+      sum[i][1] += a[i] * b1;
+    }
+  }
+  for (std::size_t i = 0; i < kTileA; ++i) {
+    *reinterpret_cast<Four*>(tile + i * kTileB) = sum[i][0];
+    *reinterpret_cast<Four*>(tile + i * kTileB + 4) = sum[i][1];
+  }
+}
+
+void outer_scalar(double v, const double* z, std::size_t n, double* a) { outer_body(v, z, n, a); }
+REHEARSAL_AVX2 void outer_avx2(double v, const double* z, std::size_t n, double* a) {
+  outer_body(v, z, n, a);
+}
+void tile_scalar(const double* a, const double* b, std::size_t n_rows, double* tile) {
+  tile_body(a, b, n_rows, tile);
+}
+REHEARSAL_AVX2 void tile_avx2(const double* a, const double* b, std::size_t n_rows, double* tile) {
+  tile_body(a, b, n_rows, tile);
+}
+
+/// Columns [first, first + width) of rows, packed; columns beyond n are 0.
+void pack(const double* from, std::size_t n, std::size_t first, std::size_t width,
+          std::size_t n_rows, double* to) {
+  const std::size_t kept = std::min(width, n - first);
+  for (std::size_t row = 0; row < n_rows; ++row) {
+    for (std::size_t j = 0; j < kept; ++j) to[row * width + j] = from[row * n + first + j];
+    for (std::size_t j = kept; j < width; ++j) to[row * width + j] = 0;
+  }
+}
+
+void add_tile(const double* a, const double* b, std::size_t n_rows, std::size_t rows,
+              std::size_t columns, std::size_t stride, double* sums, Simd simd) {
+  double tile[kTileA * kTileB] = {};
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) tile[i * kTileB + j] = sums[i * stride + j];
+  if (simd == Simd::kAvx2)
+    tile_avx2(a, b, n_rows, tile);
+  else
+    tile_scalar(a, b, n_rows, tile);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) sums[i * stride + j] = tile[i * kTileB + j];
+}
+
+}  // namespace
+
+Simd best_simd() {
+#if defined(__x86_64__)
+  static const Simd simd = __builtin_cpu_supports("avx2") ? Simd::kAvx2 : Simd::kScalar;
+  return simd;
+#else
+  return Simd::kScalar;
+#endif
+}
+
+void add_outer(double v, const double* z, std::size_t n, double* a, Simd simd) {
+  if (simd == Simd::kAvx2)
+    outer_avx2(v, z, n, a);
+  else
+    outer_scalar(v, z, n, a);
+}
+
+void add_products(const double* a, std::size_t n_a, const double* b, std::size_t n_b,
+                  std::size_t n_rows, double* sums, Simd simd) {
+  const std::size_t tiles_a = (n_a + kTileA - 1) / kTileA;
+  std::vector<double> panels_a(tiles_a * kBlockRows * kTileA);
+  double panel_b[kBlockRows * kTileB];
+  for (std::size_t first = 0; first < n_rows; first += kBlockRows) {
+    const std::size_t rows = std::min(kBlockRows, n_rows - first);
+    for (std::size_t t = 0; t < tiles_a; ++t)
+      pack(a + first * n_a, n_a, t * kTileA, kTileA, rows,
+           panels_a.data() + t * kBlockRows * kTileA);
+    for (std::size_t j = 0; j < n_b; j += kTileB) {
+      pack(b + first * n_b, n_b, j, kTileB, rows, panel_b);
+      for (std::size_t t = 0; t < tiles_a; ++t)
+        add_tile(panels_a.data() + t * kBlockRows * kTileA, panel_b, rows,
+                 std::min(kTileA, n_a - t * kTileA), std::min(kTileB, n_b - j), n_b,
+                 sums + t * kTileA * n_b + j, simd);
+    }
+  }
+}
+
+}  // namespace rehearsal

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "sim/log/log.h"
+
+namespace rehearsal {
+
+/// Rounds in shards, wherever they come from: a log on disk, or batches in memory. A user's rounds
+/// are together in one shard. `read` may be called from any thread.
+struct RoundSource {
+  const Schema* schema = nullptr;
+  std::size_t n_shards = 0;
+  std::function<LogBatch(std::size_t shard, const Columns& columns)> read;
+};
+
+/// The log, which must outlive the source.
+inline RoundSource source_of(const LogReader& log) {
+  return {&log.schema(), log.n_shards(),
+          [&log](std::size_t shard, const Columns& columns) { return log.read(shard, columns); }};
+}
+
+/// Batches in memory, one a shard; they and the schema must outlive the source.
+inline RoundSource source_of(const Schema& schema, const std::vector<LogBatch>& batches) {
+  return {&schema, batches.size(),
+          [&batches](std::size_t shard, const Columns&) { return batches[shard]; }};
+}
+
+}  // namespace rehearsal
