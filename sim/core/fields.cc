@@ -273,6 +273,28 @@ Fields& Fields::add(const std::string& name, std::vector<std::string>& value,
       [&value] { return list_node(value, text_node); });
 }
 
+Fields& Fields::add_list_or(const std::string& name, std::vector<std::string>& value,
+                            std::vector<std::string> words, const std::string& help) {
+  const FieldDescription field = description(
+      name, "a list of texts", fmt::format("or one of {} alone", fmt::join(words, ", ")), help);
+  return push(
+      field,
+      [&value, words, field](const YAML::Node& node, const Source& source) {
+        if (node.IsScalar()) {
+          value = {read_choice(node, source, words, field)};
+          return;
+        }
+        read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
+          return read_text_value(one, at, description("", "a text", "", field.help));
+        });
+      },
+      [&value, words] {
+        const bool word =
+            value.size() == 1 && std::find(words.begin(), words.end(), value[0]) != words.end();
+        return word ? text_node(value[0]) : list_node(value, text_node);
+      });
+}
+
 Fields& Fields::choices(const std::string& name, std::vector<std::string>& value,
                         std::vector<std::string> allowed, const std::string& help) {
   const FieldDescription field = description(

@@ -76,6 +76,9 @@ class Fields {
   Fields& add(const std::string& name, std::vector<std::int64_t>& value, std::int64_t low,
               std::int64_t high, const std::string& help);
   Fields& add(const std::string& name, std::vector<std::string>& value, const std::string& help);
+  /// A list of texts, or one of `words` alone, kept as a list of that one word.
+  Fields& add_list_or(const std::string& name, std::vector<std::string>& value,
+                      std::vector<std::string> words, const std::string& help);
   /// A list of texts, each one of `allowed`.
   Fields& choices(const std::string& name, std::vector<std::string>& value,
                   std::vector<std::string> allowed, const std::string& help);
