@@ -75,9 +75,9 @@ Propensities propensities(const Policy& policy, const RequestBatch& requests,
 /// What makers may use. References outlive the policy.
 struct PolicyContext {
   const Schema& schema;
-  Rng rng;                                                // the scenario's
-  const UserModel* user_model = nullptr;                  // oracle arms only
-  std::map<std::string, std::shared_ptr<Policy>> others;  // policies named before, for mixtures
+  Rng rng;                                                  // the scenario's
+  const UserModel* user_model = nullptr;                    // oracle arms only
+  std::map<std::string, std::shared_ptr<Policy>> others{};  // policies named before, for mixtures
 };
 
 /// A line of policies/policies.cc.

@@ -145,7 +145,8 @@ TEST_CASE("NaN, infinity and values out of range are refused at both ends") {
 }
 
 TEST_CASE("resolved configuration has every key and reads back bit for bit") {
-  Config config = read("{rate: 0.1, any: 1.2345678901234567e-300, label: 'a: #b', order: ['null']}");
+  Config config =
+      read("{rate: 0.1, any: 1.2345678901234567e-300, label: 'a: #b', order: ['null']}");
   config.of = {{"x", 1.0 / 3}, {"y", 2.0 / 3}};
   config.weights = {0.1, 1e-17};
   config.label = "null";
@@ -196,4 +197,17 @@ TEST_CASE("a value set elsewhere is reported with where it came from") {
                     Catch::StartsWith("--set users.rate=2: users.rate: expected a number"));
   CHECK_THROWS_WITH(config.fields().read(YAML::Load("count: x"), source),
                     Catch::StartsWith("base.yaml:1:8: users.count: expected an integer"));
+}
+
+TEST_CASE("a list may be given as one allowed word, and is written back as that word") {
+  std::vector<std::string> order{"curated"};
+  Fields fields = Fields().add_list_or("order", order, {"curated"}, "names");
+  fields.read(YAML::Load("order: [b, curated]"), {});
+  CHECK(order == std::vector<std::string>{"b", "curated"});
+  CHECK(YAML::Dump(fields.resolved()) == "order: [b, curated]");
+  fields.read(YAML::Load("order: curated"), {});
+  CHECK(order == std::vector<std::string>{"curated"});
+  CHECK(YAML::Dump(fields.resolved()) == "order: curated");
+  CHECK_THROWS_AS(fields.read(YAML::Load("order: other"), {}), Error);
+  CHECK_THROWS_AS(fields.read(YAML::Load("order: {a: 1}"), {}), Error);
 }
