@@ -135,4 +135,10 @@ Propensities gather(const Propensities& propensities, const PageBatch& pages,
 ResponseBatch gather(const ResponseBatch& responses, const PageBatch& pages,
                      std::span<const std::uint32_t> rows);
 
+/// Puts the rounds of a batch behind those of another. Latents are not carried.
+void append(const RequestBatch& from, RequestBatch& to);
+void append(const PageBatch& from, PageBatch& to);
+void append(const Propensities& from, Propensities& to);
+void append(const ResponseBatch& from, ResponseBatch& to);
+
 }  // namespace rehearsal

@@ -37,4 +37,10 @@ struct TruthBatch {
   }
 };
 
+/// Rounds `rows`, in that order.
+TruthBatch gather(const TruthBatch& truth, const PageBatch& pages,
+                  std::span<const std::uint32_t> rows);
+/// Puts the rounds of a batch behind those of another.
+void append(const TruthBatch& from, TruthBatch& to);
+
 }  // namespace rehearsal

@@ -11,6 +11,8 @@ void parallel_for(std::size_t n, int threads, const std::function<void(std::size
 
 /// Set by SIGINT: long loops look and stop with Error(kInterrupted).
 void request_interrupt();
+/// Takes the request back: for tests, and for programs that live on.
+void clear_interrupt();
 bool interrupted();
 /// Raises: Error(kInterrupted) if interrupted().
 void check_interrupt();

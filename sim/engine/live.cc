@@ -1,0 +1,123 @@
+#include "sim/engine/live.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "sim/core/error.h"
+#include "sim/engine/parallel.h"
+#include "sim/engine/simulate.h"
+#include "sim/truth.h"
+
+namespace rehearsal {
+
+namespace {
+
+// Rounds of the range of users that one task plays under every policy.
+constexpr std::uint64_t kTaskRounds = 8192;
+
+/// A metric is a sum over a page's slots of one column.
+struct Metric {
+  std::string name;
+  enum { kClick, kPurchase, kRevenue } column;
+
+  double sampled(const ResponseBatch& responses, std::size_t slot) const {
+    if (column == kClick) return responses.click[slot];
+    return column == kPurchase ? responses.purchase[slot] : responses.revenue[slot];
+  }
+  const std::vector<double>& exact(const ExpectedBatch& expected) const {
+    if (column == kClick) return expected.click;
+    return column == kPurchase ? expected.purchase : expected.revenue;
+  }
+  bool recorded(const ResponseBatch& responses) const {
+    if (column == kClick) return !responses.click.empty();
+    return column == kPurchase ? !responses.purchase.empty() : !responses.revenue.empty();
+  }
+};
+
+Metric find_metric(const std::string& name) {
+  if (name == "ctr" || name == "clicks") return {name, Metric::kClick};
+  if (name == "ptr" || name == "purchases") return {name, Metric::kPurchase};
+  if (name == "revenue") return {name, Metric::kRevenue};
+  const std::vector<std::string> known{"ctr", "ptr", "revenue", "clicks", "purchases"};
+  const std::string near = nearest_name(name, known);
+  throw Error(ErrorKind::kInput, "unknown metric '" + name + "'" +
+                                     (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                                     " Known: ctr, ptr, revenue, clicks, purchases");
+}
+
+/// Adds a batch to the rows of its users.
+void add(const Played& played, const ExpectedBatch& expected, const std::vector<Metric>& metrics,
+         LiveOutcome& outcome) {
+  for (std::size_t j = 0; j < metrics.size(); ++j) {
+    const auto column = static_cast<Eigen::Index>(j);
+    if (!played.pages.module.empty() && !metrics[j].recorded(played.responses))
+      throw Error(ErrorKind::kInput,
+                  "the user model has no response for metric '" + metrics[j].name + "'");
+    for (std::size_t i = 0; i < played.requests.size(); ++i) {
+      const std::uint32_t user = played.requests.user[i];
+      for (std::size_t k = played.pages.slot_offsets[i]; k < played.pages.slot_offsets[i + 1];
+           ++k) {
+        outcome.sampled(user, column) += metrics[j].sampled(played.responses, k);
+        if (outcome.exact.size() > 0) outcome.exact(user, column) += metrics[j].exact(expected)[k];
+      }
+    }
+  }
+}
+
+/// The user model has closed forms of all metrics: tried on one page.
+bool closed_forms(const World& world, const UserModel& users, const Policy& policy, const Rng& rng,
+                  const std::vector<Metric>& metrics) {
+  bool all = true;
+  const RoundBudget one{1, world.n_users()};
+  play(world, users, policy, rng, 0, 1, one, kLiveSession, 1, false,
+       [&](Played& played, TruthBatch&) {
+         const ExpectedBatch expected = users.expected(played.requests, played.pages);
+         for (const Metric& m : metrics)
+           all = all && m.exact(expected).size() == played.pages.module.size();
+       });
+  return all;
+}
+
+}  // namespace
+
+std::vector<LiveOutcome> run_live(const World& world, const UserModel& users,
+                                  const std::vector<const Policy*>& policies, const Rng& rng,
+                                  const LiveOptions& options,
+                                  std::vector<std::uint32_t>* rounds_of_user) {
+  REHEARSAL_CHECK(!policies.empty() && options.n_rounds > 0);
+  std::vector<Metric> metrics;
+  for (const std::string& name : options.metrics) metrics.push_back(find_metric(name));
+  const RoundBudget budget{options.n_rounds, world.n_users()};
+  const bool exact = closed_forms(world, users, *policies[0], rng, metrics);
+  std::vector<LiveOutcome> outcomes(policies.size());
+  for (LiveOutcome& outcome : outcomes) {
+    outcome.sampled.setZero(budget.n_users, static_cast<Eigen::Index>(metrics.size()));
+    if (exact) outcome.exact = outcome.sampled;
+  }
+  if (rounds_of_user != nullptr) {
+    rounds_of_user->resize(budget.n_users);
+    for (std::uint32_t u = 0; u < budget.n_users; ++u) (*rounds_of_user)[u] = budget.rounds_of(u);
+  }
+  // Only the first users have rounds when there are fewer rounds than users.
+  const std::uint64_t n_active = std::min<std::uint64_t>(budget.n_users, options.n_rounds);
+  const std::uint64_t step = std::max<std::uint64_t>(1, kTaskRounds * n_active / options.n_rounds);
+  const std::uint64_t n_tasks = (n_active + step - 1) / step;
+  std::atomic<std::uint64_t> done{0};
+  parallel_for(n_tasks, options.threads, [&](std::size_t task) {
+    const std::uint64_t first = task * step;
+    const std::uint64_t n = std::min(step, n_active - first);
+    for (std::size_t p = 0; p < policies.size(); ++p)
+      play(world, users, *policies[p], rng, static_cast<std::uint32_t>(first),
+           static_cast<std::uint32_t>(n), budget, kLiveSession, options.batch_rounds, false,
+           [&](Played& played, TruthBatch&) {
+             const ExpectedBatch expected =
+                 exact ? users.expected(played.requests, played.pages) : ExpectedBatch{};
+             add(played, expected, metrics, outcomes[p]);
+           });
+    const double fraction = static_cast<double>(++done) / static_cast<double>(n_tasks);
+    if (options.progress != nullptr) options.progress->update("live experiment", fraction, "");
+  });
+  return outcomes;
+}
+
+}  // namespace rehearsal
