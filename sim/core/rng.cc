@@ -3,6 +3,7 @@
 #include <Random123/philox.h>
 
 #include "sim/core/error.h"
+#include "sim/core/philox.h"
 
 namespace rehearsal {
 
@@ -40,15 +41,32 @@ Stream Rng::stream(Draw purpose, const Turn& turn, std::uint32_t item) const {
 
 void Rng::fill(Draw purpose, const Turn& turn, std::uint32_t first_item,
                std::span<std::uint32_t> out) const {
-  REHEARSAL_CHECK(out.size() % 4 == 0 && first_item + out.size() / 4 <= (1u << 24));
-  const std::array<std::uint32_t, 3> start = address(purpose, turn, first_item);
-  const Philox::key_type key = {{key_[0], key_[1]}};
-  for (std::size_t i = 0; i < out.size() / 4; ++i) {
-    const Philox::ctr_type counter = {
-        {start[0] + static_cast<std::uint32_t>(i), start[1], start[2], 0}};
-    const Philox::ctr_type words = Philox()(counter, key);
-    for (std::size_t j = 0; j < 4; ++j) out[4 * i + j] = words[j];
+  REHEARSAL_CHECK(out.size() % 4 == 0);
+  fill(purpose, {&turn, 1}, first_item, static_cast<std::uint32_t>(out.size() / 4), out);
+}
+
+void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+               std::uint32_t n_items, std::span<std::uint32_t> out) const {
+  REHEARSAL_CHECK(out.size() == 4 * turns.size() * n_items && first_item + n_items <= (1u << 24));
+  constexpr std::size_t kChunk = 64;
+  std::uint32_t counters[3][kChunk];
+  std::size_t n_ready = 0;
+  std::uint32_t* to = out.data();
+  const auto flush = [&] {
+    philox_bulk(key_, {counters[0], counters[1], counters[2]}, n_ready, to);
+    to += 4 * n_ready;
+    n_ready = 0;
+  };
+  for (const Turn& turn : turns) {
+    const std::array<std::uint32_t, 3> start = address(purpose, turn, first_item);
+    for (std::uint32_t item = 0; item < n_items; ++item) {
+      counters[0][n_ready] = start[0] + item;
+      counters[1][n_ready] = start[1];
+      counters[2][n_ready] = start[2];
+      if (++n_ready == kChunk) flush();
+    }
   }
+  flush();
 }
 
 }  // namespace rehearsal

@@ -72,9 +72,28 @@ class Rng {
   void fill(Draw purpose, const Turn& turn, std::uint32_t first_item,
             std::span<std::uint32_t> out) const;
 
+  /// The same for many turns: words of items first_item ... first_item + n_items - 1 of each.
+  /// Args: out: (turns.size(), n_items, 4).
+  void fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+            std::uint32_t n_items, std::span<std::uint32_t> out) const;
+
  private:
   std::uint64_t seed_;
   std::array<std::uint32_t, 2> key_;
 };
+
+/// 2^32 P(X <= k) for X ~ Poisson(1), rounded; from k = 12 on it is 2^32.
+inline constexpr std::array<std::uint32_t, 12> kPoissonOne = {
+    1580030169, 3160060337, 3950075422, 4213413783, 4279248374, 4292415292,
+    4294609778, 4294923276, 4294962463, 4294966817, 4294967253, 4294967292};
+
+/// Poisson(1) by inversion on 32 bits, exact to 2^-32 a value (a 13 or more would have probability
+/// 6e-11): the weights of a one-pass bootstrap. Returns: 0 ... 12.
+inline std::uint8_t poisson_one(std::uint32_t word) {
+  std::uint8_t value = 0;
+  for (const std::uint32_t threshold : kPoissonOne)
+    value = static_cast<std::uint8_t>(value + (word >= threshold ? 1 : 0));
+  return value;
+}
 
 }  // namespace rehearsal
