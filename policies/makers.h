@@ -5,14 +5,36 @@
 
 #include "sim/policy.h"
 
-// One maker and one field table a policy; policies.cc lists them.
+// One maker and one field table a policy or ranker; policies.cc lists them.
 namespace rehearsal {
 
-std::vector<FieldDescription> describe_uniform();
-std::unique_ptr<Policy> make_uniform_policy(const PluginConfig& config,
-                                            const PolicyContext& context);
+using FieldDescriptions = std::vector<FieldDescription>;
+using PolicyPtr = std::unique_ptr<Policy>;
+using RankerPtr = std::shared_ptr<const Ranker>;
 
-std::vector<FieldDescription> describe_static_order();
-std::unique_ptr<Policy> make_static_order(const PluginConfig& config, const PolicyContext& context);
+FieldDescriptions describe_uniform();
+FieldDescriptions describe_static_order();
+FieldDescriptions describe_mixture();
+FieldDescriptions describe_popularity();
+FieldDescriptions describe_thompson();
+FieldDescriptions describe_linucb();
+FieldDescriptions describe_logistic();
+FieldDescriptions describe_oracle();
+
+PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mixture_policy(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_popularity(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_thompson_policy(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_linucb(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_logistic(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_oracle(const PluginConfig& config, const PolicyContext& context);
+
+FieldDescriptions describe_plain_ranker();
+FieldDescriptions describe_popularity_ranker();
+
+RankerPtr make_retrieval_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_uniform_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_popularity_ranker(const PluginConfig& config, const Schema& schema);
 
 }  // namespace rehearsal

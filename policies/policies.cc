@@ -6,23 +6,52 @@ namespace rehearsal {
 
 const Registry<PolicyEntry>& policies() {
   static const Registry<PolicyEntry> table(
-      "policy", {
-                    {.name = "uniform",
-                     .summary = "every order of the eligible modules equally likely",
-                     .source = "this project",
-                     .describe = describe_uniform,
-                     .make = make_uniform_policy},
-                    {.name = "static_order",
-                     .summary = "one fixed order of modules, the same for everyone",
-                     .source = "Lo et al., RecSys 2021 (the curated page it starts from)",
-                     .describe = describe_static_order,
-                     .make = make_static_order},
-                });
+      "policy",
+      {
+          {.name = "uniform",
+           .summary = "every order of the eligible modules equally likely",
+           .source = "this project",
+           .describe = describe_uniform,
+           .make = make_uniform_policy},
+          {.name = "static_order",
+           .summary = "one fixed order of modules, the same for everyone",
+           .source = "Lo et al., RecSys 2021 (the curated page it starts from)",
+           .describe = describe_static_order,
+           .make = make_static_order},
+          {.name = "mixture",
+           .summary = "one of several policies, chosen by a coin a page",
+           .source = "this project",
+           .describe = describe_mixture,
+           .make = make_mixture_policy},
+          {.name = "oracle",
+           .summary = "modules by the user model's exact expected clicks or purchases",
+           .source = "this project",
+           .needs_truth = true,
+           .describe = describe_oracle,
+           .make = make_oracle},
+      });
   return table;
 }
 
 const Registry<RankerEntry>& rankers() {
-  static const Registry<RankerEntry> table("ranker", {});
+  static const Registry<RankerEntry> table(
+      "ranker", {
+                    {.name = "retrieval",
+                     .summary = "items in the order they were retrieved",
+                     .source = "this project",
+                     .describe = describe_plain_ranker,
+                     .make = make_retrieval_ranker},
+                    {.name = "uniform",
+                     .summary = "every order of the items equally likely",
+                     .source = "this project",
+                     .describe = describe_plain_ranker,
+                     .make = make_uniform_ranker},
+                    {.name = "popularity",
+                     .summary = "items by one of their features, highest first",
+                     .source = "this project",
+                     .describe = describe_popularity_ranker,
+                     .make = make_popularity_ranker},
+                });
   return table;
 }
 

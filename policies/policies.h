@@ -9,11 +9,22 @@ const Registry<PolicyEntry>& policies();
 /// Every ranker of items inside a module.
 const Registry<RankerEntry>& rankers();
 
+/// A policy from its mapping in a configuration file, {name, type, fields of the type, ranker:
+/// {type, fields}}: makes it, gives it its ranker and notes its resolved mapping in config().
+/// Args: source: of the mapping.
+/// Raises: Error(kInput) for an unknown type or key, a bad value, what the maker refuses.
+std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source,
+                                    const PolicyContext& context);
+
 /// A saved policy is a folder: policy.yaml (name, type and resolved configuration) and, when it
-/// learnt something, state.h5.
+/// learnt something, state.h5. A mixture holds its parts, theirs under `parts:` and inside its
+/// state. Args: yaml: the policy's mapping, e.g. policy.config(). Raises: Error(kInput) for a part
+/// that was not made from a configuration; Error(kRuntime) when the folder cannot be written.
 void save_policy(const Policy& policy, const std::string& yaml,
                  const std::filesystem::path& folder);
-/// Raises: Error(kInput) for a missing or damaged file or one that does not fit the schema.
+/// Args: schema: outlives the policy.
+/// Raises: Error(kInput) for a missing or damaged file, one that does not fit the schema, an oracle
+/// (it needs the user model of its scenario).
 std::shared_ptr<Policy> load_policy(const std::filesystem::path& folder, const Schema& schema);
 
 }  // namespace rehearsal

@@ -48,9 +48,7 @@ std::vector<double> scores_of(const std::vector<std::string>& order, const Schem
 
 }  // namespace
 
-std::vector<FieldDescription> describe_static_order() {
-  return describe_fields<StaticOrderConfig>();
-}
+FieldDescriptions describe_static_order() { return describe_fields<StaticOrderConfig>(); }
 
 std::unique_ptr<Policy> make_static_order(const PluginConfig& config,
                                           const PolicyContext& context) {

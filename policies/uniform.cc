@@ -19,7 +19,7 @@ class Uniform final : public Policy {
 
 }  // namespace
 
-std::vector<FieldDescription> describe_uniform() { return describe_fields<UniformConfig>(); }
+FieldDescriptions describe_uniform() { return describe_fields<UniformConfig>(); }
 
 std::unique_ptr<Policy> make_uniform_policy(const PluginConfig& config, const PolicyContext&) {
   config.read<UniformConfig>();

@@ -55,11 +55,19 @@ class Policy {
   virtual Arrays state() const { return {}; }
   virtual void set_state(const Arrays& /*state*/) {}
 
+  /// The policies it is put together from, by name; they are saved inside it.
+  virtual std::map<std::string, const Policy*> parts() const { return {}; }
+  /// What it was made from: its whole mapping as YAML, every key written. Empty when it was not
+  /// made from a configuration.
+  const std::string& config() const { return config_; }
+  void set_config(std::string yaml) { config_ = std::move(yaml); }
+
   /// Null: items stay as retrieved.
   const Ranker* ranker() const { return ranker_.get(); }
   void set_ranker(std::shared_ptr<const Ranker> ranker) { ranker_ = std::move(ranker); }
 
  private:
+  std::string config_;
   std::shared_ptr<const Ranker> ranker_;
 };
 

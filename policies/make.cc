@@ -1,0 +1,93 @@
+#include <yaml-cpp/yaml.h>
+
+#include "policies/policies.h"
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+bool is_group(const std::string& name, const std::vector<FieldDescription>& fields) {
+  return std::any_of(fields.begin(), fields.end(), [&](const FieldDescription& field) {
+    return field.name.rfind(name + ".", 0) == 0;
+  });
+}
+
+/// Writes into `out` every described key: as given, else its default.
+/// Args: prefix: "" or "group." for the keys of a nested mapping.
+void resolve(const YAML::Node& given, const std::vector<FieldDescription>& fields,
+             const std::string& prefix, YAML::Node out) {
+  for (const FieldDescription& field : fields) {
+    if (field.name.rfind(prefix, 0) != 0) continue;
+    const std::string key = field.name.substr(prefix.size());
+    if (key.empty() || key.find('.') != std::string::npos) continue;
+    const bool has = given.IsMap() && given[key].IsDefined();
+    if (is_group(field.name, fields)) {
+      YAML::Node nested(YAML::NodeType::Map);
+      resolve(has ? given[key] : YAML::Node(), fields, field.name + ".", nested);
+      out[key] = nested;
+    } else {
+      out[key] = has ? YAML::Clone(given[key]) : YAML::Load(field.default_value);
+    }
+  }
+}
+
+/// The text under a key that every policy and ranker has.
+std::string text_at(const YAML::Node& node, const Source& source, const std::string& key,
+                    const std::string& what) {
+  const YAML::Node value = node[key];
+  if (!value.IsDefined()) refuse_at(node, source, "the key '" + key + "' is missing: " + what);
+  if (!value.IsScalar() || value.Scalar().empty())
+    refuse_at(value, source.child(key), "expected " + what + ", found " + seen(value));
+  return value.Scalar();
+}
+
+/// The mapping without one key; what stays keeps its place in the file.
+YAML::Node without(const YAML::Node& node, const std::string& key) {
+  YAML::Node rest(YAML::NodeType::Map);
+  for (const auto& pair : node)
+    if (pair.first.Scalar() != key) rest.force_insert(pair.first, pair.second);
+  return rest;
+}
+
+template <class Entry>
+const Entry& entry_at(const Registry<Entry>& table, const YAML::Node& node, const Source& source,
+                      const std::string& type) {
+  return table.at(type, where(node["type"], source.child("type")));
+}
+
+void give_ranker(Policy& policy, const YAML::Node& node, const Source& source, const Schema& schema,
+                 YAML::Node resolved) {
+  if (!node.IsMap()) refuse_at(node, source, "expected a mapping, found " + seen(node));
+  check_mapping(node, source);
+  const std::string type = text_at(node, source, "type", "the type of a ranker");
+  const RankerEntry& entry = entry_at(rankers(), node, source, type);
+  policy.set_ranker(entry.make({node, source}, schema));
+  resolved["ranker"]["type"] = type;
+  resolve(node, entry.describe(), "", resolved["ranker"]);
+}
+
+}  // namespace
+
+std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source,
+                                    const PolicyContext& context) {
+  if (!node.IsMap()) refuse_at(node, source, "expected a mapping, found " + seen(node));
+  check_mapping(node, source);
+  const std::string name = text_at(node, source, "name", "the name of the policy");
+  const std::string type = text_at(node, source, "type", "the type of a policy");
+  const PolicyEntry& entry = entry_at(policies(), node, source, type);
+  const YAML::Node own = without(node, "ranker");
+  std::shared_ptr<Policy> policy = entry.make({own, source}, context);
+
+  YAML::Node resolved(YAML::NodeType::Map);
+  resolved["name"] = name;
+  resolved["type"] = type;
+  resolve(own, entry.describe(), "", resolved);
+  const YAML::Node ranker = node["ranker"];
+  if (ranker.IsDefined())
+    give_ranker(*policy, ranker, source.child("ranker"), context.schema, resolved);
+  policy->set_config(YAML::Dump(resolved) + "\n");
+  return policy;
+}
+
+}  // namespace rehearsal

@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include "policies/makers.h"
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+/// All candidates of every list are placed.
+std::vector<std::uint16_t> list_sizes(const RequestBatch& requests) {
+  std::vector<std::uint16_t> sizes(requests.module.size());
+  for (std::size_t m = 0; m < sizes.size(); ++m)
+    sizes[m] = static_cast<std::uint16_t>(requests.candidate_offsets[m + 1] -
+                                          requests.candidate_offsets[m]);
+  return sizes;
+}
+
+struct PlainConfig {
+  Fields fields() { return Fields(); }
+};
+
+class Retrieval final : public Ranker {
+ public:
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    // Equal scores stay in the order of the choices.
+    return make_deterministic(requests.candidate_offsets, list_sizes(requests),
+                              std::vector<double>(requests.candidate.size()));
+  }
+  bool deterministic() const override { return true; }
+};
+
+class UniformRanker final : public Ranker {
+ public:
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    return make_uniform(requests.candidate_offsets, list_sizes(requests));
+  }
+  bool deterministic() const override { return false; }
+};
+
+struct PopularityRankerConfig {
+  std::string feature;
+  Fields fields() {
+    return Fields().add("feature", feature,
+                        "the column of items to order by, highest first; empty: the first one");
+  }
+};
+
+class PopularityRanker final : public Ranker {
+ public:
+  PopularityRanker(const Schema& schema, Eigen::Index column) : schema_(schema), column_(column) {}
+
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    std::vector<double> scores;
+    scores.reserve(requests.candidate.size());
+    for (const std::uint32_t item : requests.candidate) {
+      if (item >= static_cast<std::size_t>(schema_.items.rows()))
+        throw Error(ErrorKind::kInput,
+                    fmt::format("candidate item {} is not in the catalogue of {}", item,
+                                schema_.items.rows()));
+      scores.push_back(schema_.items(static_cast<Eigen::Index>(item), column_));
+    }
+    return make_deterministic(requests.candidate_offsets, list_sizes(requests), std::move(scores));
+  }
+  bool deterministic() const override { return true; }
+
+ private:
+  const Schema& schema_;
+  Eigen::Index column_;
+};
+
+}  // namespace
+
+FieldDescriptions describe_plain_ranker() { return describe_fields<PlainConfig>(); }
+
+std::shared_ptr<const Ranker> make_retrieval_ranker(const PluginConfig& config, const Schema&) {
+  config.read<PlainConfig>();
+  return std::make_shared<Retrieval>();
+}
+
+std::shared_ptr<const Ranker> make_uniform_ranker(const PluginConfig& config, const Schema&) {
+  config.read<PlainConfig>();
+  return std::make_shared<UniformRanker>();
+}
+
+FieldDescriptions describe_popularity_ranker() { return describe_fields<PopularityRankerConfig>(); }
+
+std::shared_ptr<const Ranker> make_popularity_ranker(const PluginConfig& config,
+                                                     const Schema& schema) {
+  const PopularityRankerConfig read = config.read<PopularityRankerConfig>();
+  const std::vector<std::string>& known = schema.item_features;
+  if (known.empty() || schema.items.rows() == 0)
+    config.refuse("feature", "the items of this schema have no features to order by");
+  std::size_t column = 0;
+  if (!read.feature.empty()) {
+    const auto found = std::find(known.begin(), known.end(), read.feature);
+    if (found == known.end())
+      config.refuse("feature", unknown_name("item feature", read.feature, known));
+    column = static_cast<std::size_t>(found - known.begin());
+  }
+  return std::make_shared<PopularityRanker>(schema, static_cast<Eigen::Index>(column));
+}
+
+}  // namespace rehearsal
