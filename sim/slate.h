@@ -64,7 +64,9 @@ std::unique_ptr<SlateDistribution> make_deterministic(Offsets choice_offsets,
                                                       std::vector<std::uint16_t> n_positions,
                                                       std::vector<double> scores);
 /// Plackett-Luce with these log weights (score / temperature), (n_choices in all).
-/// Sampling by Gumbel top-k; marginals by tanh-sinh quadrature over the exponential-clock form.
+/// Sampling by Gumbel top-k; marginals by double-exponential quadrature over the
+/// exponential-clock form; pair marginals by enumeration up to 1e6 slates.
+/// Raises: Error(kRuntime) for a log weight that is not finite.
 std::unique_ptr<SlateDistribution> make_plackett_luce(Offsets choice_offsets,
                                                       std::vector<std::uint16_t> n_positions,
                                                       std::vector<double> log_weights);
@@ -87,6 +89,7 @@ struct Beta {
 /// Poisson-binomial quadrature, to 1e-8; cached by (group, set of choices).
 /// Args: posteriors: (n_groups, n_ids).  group: (n) row of each decision.
 ///       choice_ids: (n_choices in all) column of each choice.
+/// Raises: Error(kRuntime) for a parameter outside [0.1, 1e9].
 class BetaPosteriors;
 std::shared_ptr<const BetaPosteriors> make_beta_posteriors(
     std::vector<std::vector<Beta>> posteriors);
