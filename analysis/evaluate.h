@@ -9,6 +9,8 @@
 #include "sim/core/progress.h"
 #include "sim/core/rng.h"
 #include "sim/log/log.h"
+#include "sim/log/source.h"
+#include "sim/outcome_model.h"
 #include "sim/policy.h"
 
 namespace rehearsal {
@@ -21,6 +23,9 @@ struct EvaluateOptions {
   double confidence = 0.95;
   std::string log_subset = "all";  // "all", or the name of a behaviour component: its rounds
                                    // alone, with that component's propensities
+  const Policy* subset_behavior = nullptr;  // that component's policy
+  /// q_hat by metric; a metric without one gets a cross-fitted logistic model.
+  std::map<std::string, std::shared_ptr<const OutcomeModel>> outcome_models;
   int threads = 0;
   ProgressSink* progress = nullptr;
 };
@@ -33,18 +38,35 @@ struct Candidate {
 
 /// Off-policy scores of every candidate from a page log, streamed shard by shard; memory does not
 /// grow with the log and no byte depends on threads.
-/// Args: behavior: the policy that wrote the log; needed by the pseudo-inverse and by a log_subset
-///       (null: they say why they do not apply).  baseline: index into candidates whose value lifts
-///       are relative to, or -1.  rng: bootstrap weights and cross-fitting folds.
+/// Args: info: of the log; its behavior_components name subsets.
+///       behavior: the policy that wrote the log; needed by the pseudo-inverse, by random item
+///       orders and to see missing support (null: pi is left out).  baseline: index into
+///       candidates whose value lifts are relative to, or -1.  rng: bootstrap weights and
+///       cross-fitting folds.
 /// Returns: estimates[candidate], in the order metrics x estimators.
-std::vector<std::vector<Estimate>> evaluate(const LogReader& log,
+/// Raises: Error(kInput) for unknown names, and for a log that lacks what an estimator needs.
+std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const LogInfo& info,
                                             const std::vector<Candidate>& candidates,
                                             const Policy* behavior, int baseline, const Rng& rng,
                                             const EvaluateOptions& options);
+/// The same from a log on disk.
+inline std::vector<std::vector<Estimate>> evaluate(const LogReader& log,
+                                                   const std::vector<Candidate>& candidates,
+                                                   const Policy* behavior, int baseline,
+                                                   const Rng& rng, const EvaluateOptions& options) {
+  return evaluate(source_of(log), log.info(), candidates, behavior, baseline, rng, options);
+}
 
-/// AUC of click and purchase, NDCG and MRR of modules per page, for policies that score modules, on
-/// the rounds of one behaviour component ("" for all). Keys: "auc_click", "ndcg", "mrr".
-std::map<std::string, double> ranking_metrics(const LogReader& log, const Policy& policy,
-                                              const std::string& component);
+/// How well a policy's order agrees with the responses, on the rounds of one behaviour component
+/// ("" for all). A shown module's score is how high the policy is expected to put it,
+/// sum_k (n_positions - k) P(m at k); ties share their ranks. Keys: "auc_click" and "auc_purchase"
+/// (pairs of a success and a failure on one page), "ndcg" and "mrr" (pages with a click, by the
+/// shown modules); a key is left out where nothing was clicked or purchased.
+std::map<std::string, double> ranking_metrics(const RoundSource& rounds, const LogInfo& info,
+                                              const Policy& policy, const std::string& component);
+inline std::map<std::string, double> ranking_metrics(const LogReader& log, const Policy& policy,
+                                                     const std::string& component) {
+  return ranking_metrics(source_of(log), log.info(), policy, component);
+}
 
 }  // namespace rehearsal

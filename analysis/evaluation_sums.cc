@@ -1,0 +1,270 @@
+#include "analysis/evaluation_sums.h"
+
+#include <numeric>
+
+#include "analysis/outcome.h"
+#include "sim/core/error.h"
+#include "sim/core/kernels.h"
+
+namespace rehearsal {
+
+namespace {
+
+constexpr std::size_t kChunkRounds = 4096;  // rounds in flight; whole users, so at times more
+
+/// A few thousand rounds on their way into the sums.
+class Chunk {
+ public:
+  Chunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
+      : plan_(plan), cache_(cache), sums_(sums) {}
+
+  /// Args: rows: of whole users.
+  void add(const LogBatch& shard, std::span<const std::uint32_t> rows) {
+    batch_.requests = gather(shard.requests, rows);
+    batch_.pages = gather(shard.pages, rows);
+    batch_.propensities = gather(shard.propensities, shard.pages, rows);
+    batch_.responses = gather(shard.responses, shard.pages, rows);
+    index_users();
+    weigh_behavior();
+    score_outcomes();
+    users_.assign(n_users_ * plan_.n_columns, 0.0);
+    for (std::size_t i = 0; i < batch_.size(); ++i) users_[user_of_[i] * plan_.n_columns] += 1;
+    for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
+    add_columns();
+    add_moments();
+    if (plan_.n_bootstrap > 0) add_bootstrap();
+  }
+
+ private:
+  void index_users() {
+    user_of_.resize(batch_.size());
+    ids_.clear();
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      if (i == 0 || batch_.requests.user[i] != batch_.requests.user[i - 1])
+        ids_.push_back(batch_.requests.user[i]);
+      user_of_[i] = ids_.size() - 1;
+    }
+    n_users_ = ids_.size();
+    sums_.n_rounds += static_cast<double>(batch_.size());
+    sums_.n_users += static_cast<double>(n_users_);
+    sums_.n_shown += static_cast<double>(batch_.pages.module.size());
+  }
+
+  void weigh_behavior() {
+    std::unique_ptr<SlateDistribution> slates;
+    const bool restated = plan_.component >= 0;
+    if (restated || plan_.needs.pseudo_inverse || plan_.needs.support)
+      slates = plan_.behavior->distribution(batch_.requests);
+    if (restated && plan_.needs.items) {
+      batch_.propensities = propensities(*plan_.behavior, batch_.requests, batch_.pages);
+    } else if (restated) {
+      batch_.propensities.pscore_items.clear();
+      batch_.propensities =
+          module_propensities(logged_rounds(batch_, nullptr, {}, cache_), *slates);
+    }
+    logged_ = logged_rounds(batch_, slates.get(), plan_.needs, cache_);
+  }
+
+  void score_outcomes() {
+    q_hat_.resize(plan_.outcome_models.size());
+    shown_.resize(plan_.outcome_models.size());
+    for (std::size_t m = 0; m < q_hat_.size(); ++m) {
+      plan_.outcome_models[m]->predict(batch_.requests, q_hat_[m]);
+      if (q_hat_[m].size() != logged_.cell_offsets.back())
+        throw Error(ErrorKind::kInput, "q_hat: the model's predictions do not fit the log's pages");
+      shown_q_hat(logged_, q_hat_[m], shown_[m]);
+    }
+    rewards_.resize(plan_.metrics.size());
+    for (std::size_t m = 0; m < plan_.metrics.size(); ++m)
+      position_rewards(batch_, plan_.metrics[m], rewards_[m]);
+  }
+
+  void add_candidate(std::size_t c) {
+    policy_weights(logged_, *plan_.candidates[c].policy, plan_.needs, weights_);
+    add_stats(c);
+    if (plan_.needs.support) add_gap(c);
+    const std::size_t per_metric =
+        plan_.targets.size() / plan_.candidates.size() / plan_.metrics.size();
+    for (std::size_t m = 0; m < plan_.metrics.size(); ++m) {
+      const bool modelled = !plan_.outcome_models.empty();
+      if (modelled) direct_term(logged_, weights_, q_hat_[m], direct_);
+      WeightedRounds rounds{batch_.pages.slot_offsets,
+                            rewards_[m],
+                            weights_.page,
+                            weights_.cascade,
+                            weights_.item_position,
+                            weights_.pseudo_inverse,
+                            {},
+                            {}};
+      if (modelled) {
+        rounds.q_hat = shown_[m];
+        rounds.direct = direct_;
+      }
+      for (std::size_t e = 0; e < per_metric; ++e)
+        add_terms(plan_.targets[(c * plan_.metrics.size() + m) * per_metric + e], rounds);
+    }
+  }
+
+  void add_terms(const Target& target, const WeightedRounds& rounds) {
+    const std::size_t width = target.layout.n_columns;
+    terms_.resize(batch_.size() * width);
+    target.estimator->terms(rounds, plan_.n_slots, terms_);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
+      for (std::size_t j = 0; j < width; ++j) row[j] += terms_[i * width + j];
+    }
+  }
+
+  void add_stats(std::size_t c) {
+    WeightStats* stats = sums_.stats.data() + c * n_stats(plan_);
+    const auto add_pages = [&](Need need, const std::vector<double>& weights) {
+      for (const double w : weights) stats[stats_index(plan_, need, 0)].add(w);
+    };
+    const auto add_slots = [&](Need need, const std::vector<double>& weights) {
+      for (std::size_t i = 0; !weights.empty() && i < batch_.size(); ++i)
+        for (std::size_t k = 0; k < batch_.pages.n_shown(i); ++k)
+          stats[stats_index(plan_, need, k)].add(weights[batch_.pages.slot_offsets[i] + k]);
+    };
+    add_pages(Need::kPage, weights_.page);
+    add_pages(Need::kPseudoInverse, weights_.pseudo_inverse);
+    add_slots(Need::kCascade, weights_.cascade);
+    add_slots(Need::kItemPosition, weights_.item_position);
+  }
+
+  void add_gap(std::size_t c) {
+    double* gap = sums_.gap.data() + c * plan_.n_slots * plan_.n_modules;
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const std::span<const std::uint16_t> eligible = batch_.requests.eligible(i);
+      std::size_t cell = logged_.cell_offsets[i];
+      for (std::size_t k = 0; k < batch_.pages.n_shown(i); ++k)
+        for (const std::uint16_t module : eligible) {
+          if (logged_.unsupported[cell] != 0)
+            gap[k * plan_.n_modules + module] += weights_.marginals[cell];
+          ++cell;
+        }
+    }
+  }
+
+  void add_columns() {
+    for (std::size_t u = 0; u < n_users_; ++u)
+      for (std::size_t j = 0; j < plan_.n_columns; ++j)
+        sums_.columns[j] += users_[u * plan_.n_columns + j];
+  }
+
+  void add_moments() {
+    for (std::size_t t = 0; t < plan_.targets.size(); ++t) {
+      const Target& target = plan_.targets[t];
+      const std::size_t width = target.layout.n_columns;
+      const std::size_t n = target.n_moments();
+      const bool paired = target.baseline >= 0;
+      const std::size_t base =
+          paired ? plan_.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
+      panel_.resize(n_users_ * n);
+      for (std::size_t u = 0; u < n_users_; ++u) {
+        const double* row = users_.data() + u * plan_.n_columns;
+        double* out = panel_.data() + u * n;
+        for (std::size_t j = 0; j < width; ++j) {
+          out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
+          if (paired) out[width + j] = row[base + j];
+        }
+        out[n - 1] = row[0];
+      }
+      add_products(panel_.data(), n, panel_.data(), n, n_users_, sums_.moments[t].data());
+    }
+  }
+
+  void add_bootstrap() {
+    resamples_.resize(n_users_ * plan_.n_bootstrap);
+    for (std::size_t u = 0; u < n_users_; ++u)
+      bootstrap_weights(plan_.rng, UserId{ids_[u]},
+                        {resamples_.data() + u * plan_.n_bootstrap, plan_.n_bootstrap});
+    add_products(resamples_.data(), plan_.n_bootstrap, users_.data(), plan_.n_columns, n_users_,
+                 sums_.bootstrap.data());
+  }
+
+  const EvaluationPlan& plan_;
+  PseudoInverseCache& cache_;
+  EvaluationSums& sums_;
+  LogBatch batch_;
+  LoggedRounds logged_;
+  PolicyWeights weights_;
+  std::size_t n_users_ = 0;
+  std::vector<std::size_t> user_of_;          // (n_rounds)
+  std::vector<std::uint32_t> ids_;            // (n_users)
+  std::vector<double> users_;                 // (n_users, n_columns)
+  std::vector<std::vector<double>> q_hat_;    // [metric] (cells)
+  std::vector<std::vector<double>> shown_;    // [metric] (slots)
+  std::vector<std::vector<double>> rewards_;  // [metric] (slots)
+  std::vector<double> direct_, terms_, panel_, resamples_;
+};
+
+}  // namespace
+
+std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot) {
+  switch (need) {
+    case Need::kPage:
+      return 0;
+    case Need::kPseudoInverse:
+      return 1;
+    case Need::kCascade:
+      return 2 + slot;
+    default:
+      return 2 + plan.n_slots + slot;
+  }
+}
+
+std::size_t n_stats(const EvaluationPlan& plan) { return 2 + 2 * plan.n_slots; }
+
+EvaluationSums::EvaluationSums(const EvaluationPlan& plan)
+    : columns(plan.n_columns, 0.0),
+      bootstrap(plan.n_bootstrap * plan.n_columns, 0.0),
+      stats(plan.candidates.size() * n_stats(plan)),
+      gap(plan.candidates.size() * plan.n_slots * plan.n_modules, 0.0) {
+  for (const Target& target : plan.targets)
+    moments.emplace_back(target.n_moments() * target.n_moments(), 0.0);
+}
+
+void EvaluationSums::add(const EvaluationSums& other) {
+  const auto add_all = [](std::vector<double>& to, const std::vector<double>& from) {
+    for (std::size_t j = 0; j < to.size(); ++j) to[j] += from[j];
+  };
+  n_rounds += other.n_rounds;
+  n_users += other.n_users;
+  n_shown += other.n_shown;
+  add_all(columns, other.columns);
+  for (std::size_t t = 0; t < moments.size(); ++t) add_all(moments[t], other.moments[t]);
+  add_all(bootstrap, other.bootstrap);
+  for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
+  add_all(gap, other.gap);
+}
+
+EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {
+  Columns columns;
+  columns.candidates = columns.items = plan.needs.items;
+  const LogBatch batch = plan.rounds.read(shard, columns);
+  if (plan.component >= 0 && batch.propensities.component.size() != batch.size())
+    throw Error(ErrorKind::kInput, "log_subset: the log has no column 'behavior_component'");
+  EvaluationSums sums(plan);
+  Chunk chunk(plan, cache, sums);
+  std::vector<std::uint32_t> rows;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const bool new_user = i == 0 || batch.requests.user[i] != batch.requests.user[i - 1];
+    if (new_user && rows.size() >= kChunkRounds) {
+      chunk.add(batch, rows);
+      rows.clear();
+    }
+    if (plan.component < 0 || batch.propensities.component[i] == plan.component)
+      rows.push_back(static_cast<std::uint32_t>(i));
+  }
+  if (!rows.empty()) chunk.add(batch, rows);
+  for (WeightStats& stats : sums.stats) stats.settle();
+  return sums;
+}
+
+void bootstrap_weights(const Rng& rng, UserId user, std::span<double> out) {
+  std::vector<std::uint32_t> words((out.size() + 3) / 4 * 4);
+  rng.fill(Draw::kBootstrap, Turn{user, 0, 0}, 0, words);
+  for (std::size_t b = 0; b < out.size(); ++b) out[b] = poisson_one(words[b]);
+}
+
+}  // namespace rehearsal

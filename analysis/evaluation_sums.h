@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analysis/diagnostics.h"
+#include "analysis/evaluate.h"
+#include "analysis/weights.h"
+
+namespace rehearsal {
+
+/// One number that an evaluation asks for: a candidate, a metric, an estimator, and where its
+/// columns stand.
+struct Target {
+  std::size_t candidate = 0;
+  std::size_t metric = 0;
+  const EstimatorEntry* estimator = nullptr;
+  TermLayout layout;
+  std::size_t first_column = 0;
+  std::ptrdiff_t baseline = -1;  // index of the baseline's target, -1: no lift of its own
+
+  /// Columns of the panel whose moments are kept: the difference from the baseline, the baseline,
+  /// and the rounds; without a baseline the columns themselves and the rounds.
+  std::size_t n_moments() const { return (baseline >= 0 ? 2 : 1) * layout.n_columns + 1; }
+};
+
+/// What one evaluation computes, fixed before the pass. Column 0 counts rounds.
+struct EvaluationPlan {
+  RoundSource rounds;
+  std::vector<Candidate> candidates;
+  std::vector<std::string> metrics;
+  std::vector<std::shared_ptr<const OutcomeModel>> outcome_models;  // by metric; empty: no q_hat
+  std::vector<Target> targets;  // candidate by candidate, metrics x estimators
+  std::size_t n_columns = 1;
+  std::size_t n_slots = 1;
+  std::size_t n_modules = 1;
+  WeightNeeds needs;
+  const Policy* behavior = nullptr;  // of the rounds used; null: not known
+  int component = -1;                // >= 0: only its rounds, with behavior's own propensities
+  std::size_t n_bootstrap = 0;
+  Rng rng{0};
+};
+
+/// Places of a candidate's weight statistics.
+std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
+std::size_t n_stats(const EvaluationPlan& plan);
+
+/// Sufficient sums of some rounds. A user's rounds are never split.
+struct EvaluationSums {
+  double n_rounds = 0;
+  double n_users = 0;
+  std::vector<double> columns;               // (n_columns)
+  std::vector<std::vector<double>> moments;  // [target] (n_moments, n_moments), of users' sums
+  std::vector<double> bootstrap;             // (n_bootstrap, n_columns)
+  std::vector<WeightStats> stats;            // (candidates, n_stats)
+  std::vector<double> gap;                   // (candidates, n_slots, n_modules) unsupported mass
+  double n_shown = 0;                        // slots
+
+  explicit EvaluationSums(const EvaluationPlan& plan);
+  void add(const EvaluationSums& other);
+};
+
+/// Sums of one shard. Args: cache: shared by all shards.
+EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache);
+
+/// Poisson(1) counts of a user's bootstrap weights, addressed by Draw::kBootstrap.
+/// Args: out: one a resample.
+void bootstrap_weights(const Rng& rng, UserId user, std::span<double> out);
+
+}  // namespace rehearsal

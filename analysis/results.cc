@@ -1,0 +1,234 @@
+#include "analysis/results.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "rehearsal.results/1";
+
+// --- writing -----------------------------------------------------------------
+
+Json interval(const Interval& i) { return {{"value", i.value}, {"low", i.low}, {"high", i.high}}; }
+
+Json estimate(const Estimate& e) {
+  Json out{{"estimator", e.estimator},   {"metric", e.metric}, {"value", e.value},
+           {"stderr", e.standard_error}, {"low", e.low},       {"high", e.high},
+           {"confidence", e.confidence}};
+  if (e.lift) {
+    out["lift"] = interval(*e.lift);
+    out["lift"]["stderr"] = e.lift_standard_error;
+  }
+  out["ess"] = e.ess;
+  out["max_weight"] = e.max_weight;
+  out["warnings"] = e.warnings;
+  return out;
+}
+
+Json live_lift(const LiveLift& l) {
+  Json out = interval(l.lift);
+  out["exact_paired_stderr"] = l.exact_paired_standard_error;
+  out["sampled_paired_stderr"] = l.sampled_paired_standard_error;
+  out["sampled_unpaired_stderr"] = l.sampled_unpaired_standard_error;
+  out["ab"] = interval(l.ab);
+  return out;
+}
+
+Json policy(const PolicyResult& p) {
+  Json out{{"name", p.name}, {"type", p.type}};
+  out["offline"] = Json::object();
+  for (const auto& [name, value] : p.offline) out["offline"][name] = value;
+  out["estimates"] = Json::array();
+  for (const Estimate& e : p.estimates) out["estimates"].push_back(estimate(e));
+  out["live"] = Json::object();
+  for (const auto& [metric, live] : p.live)
+    out["live"][metric] = {
+        {"value", live.value}, {"stderr", live.standard_error}, {"exact", live.exact}};
+  out["lift"] = Json::object();
+  for (const auto& [metric, lift] : p.lift) out["lift"][metric] = live_lift(lift);
+  out["judged"] = p.judged;
+  if (p.judged)
+    out["verdict"] = {{"offline", to_string(p.offline_verdict)},
+                      {"live", to_string(p.live_verdict)}};
+  out["reason"] = p.reason;
+  return out;
+}
+
+// --- reading -----------------------------------------------------------------
+
+/// A place in the text, for messages.
+struct Place {
+  const Json& node;
+  std::string file;
+  std::string path;
+
+  [[noreturn]] void refuse(const std::string& message) const {
+    throw Error(ErrorKind::kInput,
+                file + ": " + (path.empty() ? "top level" : path) + ": " + message);
+  }
+  bool has(const std::string& key) const { return node.is_object() && node.contains(key); }
+  Place at(const std::string& key) const {
+    const std::string inner = path.empty() ? key : path + "." + key;
+    if (!has(key)) throw Error(ErrorKind::kInput, file + ": " + inner + ": is missing");
+    return {node.at(key), file, inner};
+  }
+  std::string text(const std::string& key) const {
+    const Place value = at(key);
+    if (!value.node.is_string()) value.refuse("is not a text");
+    return value.node.get<std::string>();
+  }
+  /// JSON has no NaN: null stands for it.
+  double number(const std::string& key) const {
+    const Place value = at(key);
+    if (value.node.is_null()) return std::numeric_limits<double>::quiet_NaN();
+    if (!value.node.is_number()) value.refuse("is not a number");
+    return value.node.get<double>();
+  }
+  std::uint64_t count(const std::string& key) const {
+    const Place value = at(key);
+    if (!value.node.is_number_unsigned()) value.refuse("is not a count");
+    return value.node.get<std::uint64_t>();
+  }
+  bool flag(const std::string& key) const {
+    const Place value = at(key);
+    if (!value.node.is_boolean()) value.refuse("is not true or false");
+    return value.node.get<bool>();
+  }
+  template <class F>
+  void each(F&& f) const {
+    if (!node.is_array()) refuse("is not a list");
+    for (std::size_t i = 0; i < node.size(); ++i)
+      f(Place{node[i], file, path + "[" + std::to_string(i) + "]"});
+  }
+  template <class F>
+  void each_key(F&& f) const {
+    if (!node.is_object()) refuse("is not a mapping");
+    for (const auto& item : node.items())
+      f(item.key(), Place{item.value(), file, path + "." + item.key()});
+  }
+};
+
+Interval interval_from(const Place& p) {
+  return {p.number("value"), p.number("low"), p.number("high")};
+}
+
+Estimate estimate_from(const Place& p) {
+  Estimate e;
+  e.estimator = p.text("estimator");
+  e.metric = p.text("metric");
+  e.value = p.number("value");
+  e.standard_error = p.number("stderr");
+  e.low = p.number("low");
+  e.high = p.number("high");
+  e.confidence = p.number("confidence");
+  if (p.has("lift")) {
+    e.lift = interval_from(p.at("lift"));
+    e.lift_standard_error = p.at("lift").number("stderr");
+  }
+  e.ess = p.number("ess");
+  e.max_weight = p.number("max_weight");
+  p.at("warnings").each([&](const Place& w) {
+    if (!w.node.is_string()) w.refuse("is not a text");
+    e.warnings.push_back(w.node.get<std::string>());
+  });
+  return e;
+}
+
+LiveLift live_lift_from(const Place& p) {
+  LiveLift l;
+  l.lift = interval_from(p);
+  l.exact_paired_standard_error = p.number("exact_paired_stderr");
+  l.sampled_paired_standard_error = p.number("sampled_paired_stderr");
+  l.sampled_unpaired_standard_error = p.number("sampled_unpaired_stderr");
+  l.ab = interval_from(p.at("ab"));
+  return l;
+}
+
+Verdict verdict_from(const Place& p, const std::string& key) {
+  const std::string text = p.text(key);
+  for (const Verdict verdict : {Verdict::kPromote, Verdict::kHold, Verdict::kReject})
+    if (text == to_string(verdict)) return verdict;
+  p.at(key).refuse("'" + text + "' is not one of promote, hold, reject");
+}
+
+PolicyResult policy_from(const Place& p) {
+  PolicyResult out;
+  out.name = p.text("name");
+  out.type = p.text("type");
+  p.at("offline").each_key([&](const std::string& key, const Place&) {
+    out.offline[key] = p.at("offline").number(key);
+  });
+  p.at("estimates").each([&](const Place& e) { out.estimates.push_back(estimate_from(e)); });
+  p.at("live").each_key([&](const std::string& metric, const Place& live) {
+    out.live[metric] = {live.number("value"), live.number("stderr"), live.flag("exact")};
+  });
+  p.at("lift").each_key([&](const std::string& metric, const Place& lift) {
+    out.lift[metric] = live_lift_from(lift);
+  });
+  out.judged = p.flag("judged");
+  if (out.judged) {
+    out.offline_verdict = verdict_from(p.at("verdict"), "offline");
+    out.live_verdict = verdict_from(p.at("verdict"), "live");
+  }
+  out.reason = p.text("reason");
+  return out;
+}
+
+}  // namespace
+
+std::string to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPromote:
+      return "promote";
+    case Verdict::kHold:
+      return "hold";
+    case Verdict::kReject:
+      return "reject";
+  }
+  REHEARSAL_CHECK(false);
+}
+
+std::string to_json(const Results& results) {
+  Json out{{"schema", kSchema},
+           {"scenario", {{"name", results.scenario}, {"seed", results.seed}}},
+           {"version", results.version},
+           {"log",
+            {{"rounds", results.log_rounds},
+             {"impressions", results.log_impressions},
+             {"behavior_policy", results.behavior_policy}}},
+           {"baseline", results.baseline},
+           {"policies", Json::array()}};
+  for (const PolicyResult& p : results.policies) out["policies"].push_back(policy(p));
+  return out.dump(2) + "\n";
+}
+
+Results from_json(const std::string& text, const std::string& file) {
+  Json root;
+  try {
+    root = Json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::kInput, file + ": is not JSON: " + error.what());
+  }
+  const Place top{root, file, ""};
+  const std::string schema = top.text("schema");
+  if (schema != kSchema) top.at("schema").refuse("'" + schema + "' is not " + std::string(kSchema));
+  Results out;
+  out.scenario = top.at("scenario").text("name");
+  out.seed = top.at("scenario").count("seed");
+  out.version = top.text("version");
+  out.log_rounds = top.at("log").count("rounds");
+  out.log_impressions = top.at("log").count("impressions");
+  out.behavior_policy = top.at("log").text("behavior_policy");
+  out.baseline = top.text("baseline");
+  top.at("policies").each([&](const Place& p) { out.policies.push_back(policy_from(p)); });
+  return out;
+}
+
+}  // namespace rehearsal
