@@ -47,6 +47,10 @@ struct LogInfo {
   std::vector<ShardInfo> shards;
 };
 
+struct LogOptions {
+  int deflate = 0;  // compression of columns, 0 (off) to 9 (slow)
+};
+
 /// Writes a log folder: shards first (any order, any thread; HDF5 is behind one lock), then
 /// catalogue.h5, log.h5 (virtual datasets over all shards, for h5py) and, last, manifest.json.
 /// A folder without manifest.json is not a log. A shard is written under a temporary name, closed,
@@ -55,7 +59,8 @@ class LogWriter {
  public:
   /// Creates `folder` (its parent exists). Raises: Error(kInput) if it holds a log already,
   /// Error(kRuntime) when it cannot be written.
-  LogWriter(const std::filesystem::path& folder, const Schema& schema, LogInfo info);
+  LogWriter(const std::filesystem::path& folder, const Schema& schema, LogInfo info,
+            LogOptions options = {});
   ~LogWriter();
   /// Args: index: 0-based, fixes the file's name and its place in the manifest.
   ///       truth: null for real logs.
@@ -93,6 +98,8 @@ class LogReader {
   const Schema& schema() const;
   std::size_t n_shards() const { return info().shards.size(); }
   LogBatch read(std::size_t shard, const Columns& columns) const;
+  /// A shard's file, its bytes and checksum compared with the manifest (once a reader).
+  std::filesystem::path verified_file(std::size_t shard) const;
 
  private:
   struct Impl;

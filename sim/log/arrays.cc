@@ -1,0 +1,62 @@
+#include "sim/core/arrays.h"
+
+#include <fmt/format.h>
+
+#include "sim/core/error.h"
+#include "sim/log/files.h"
+#include "sim/log/hdf5_file.h"
+#include "sim/log/log.h"
+
+namespace rehearsal {
+
+namespace {
+
+Array read_array(const hdf5::File& file, const std::string& path) {
+  // Asked before reading: HDF5 would convert some other types without a word.
+  if (!file.is_number(path))
+    throw Error(ErrorKind::kInput,
+                fmt::format("{}:{}: is not an array of numbers", file.name(), path));
+  hdf5::Shape shape;
+  Array array;
+  array.values = file.read<double>(path, &shape);
+  array.shape.assign(shape.begin(), shape.end());
+  return array;
+}
+
+}  // namespace
+
+void save_arrays(const std::filesystem::path& file, const Arrays& arrays) {
+  std::vector<char> bytes;
+  {
+    const hdf5::Session session;
+    hdf5::Image image(file.string());
+    for (const auto& [name, array] : arrays) {
+      std::size_t n = 1;
+      for (const std::size_t d : array.shape) n *= d;
+      REHEARSAL_CHECK(n == array.values.size());
+      image.dataset("/" + name, array.values, hdf5::Shape(array.shape.begin(), array.shape.end()));
+    }
+    bytes = image.finish();
+  }
+  write_bytes_atomically(file, bytes);
+}
+
+Arrays load_arrays(const std::filesystem::path& file) {
+  const hdf5::Session session;
+  const hdf5::File in(file);
+  Arrays arrays;
+  for (const std::string& name : in.datasets()) arrays[name] = read_array(in, "/" + name);
+  return arrays;
+}
+
+Array load_dataset(const std::string& reference) {
+  const std::size_t colon = reference.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == reference.size())
+    throw Error(ErrorKind::kInput, fmt::format("'{}': expected FILE.h5:DATASET", reference));
+  std::string dataset = reference.substr(colon + 1);
+  if (dataset[0] != '/') dataset = "/" + dataset;
+  const hdf5::Session session;
+  return read_array(hdf5::File(reference.substr(0, colon)), dataset);
+}
+
+}  // namespace rehearsal
