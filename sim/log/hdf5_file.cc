@@ -170,6 +170,8 @@ void Image::check(bool ok, const std::string& what) const {
 }
 
 void Image::group(const std::string& path) {
+  if (path.empty() || !groups_.insert(path).second) return;
+  group(path.substr(0, path.rfind('/')));
   const Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
   H5Pset_obj_track_times(creation.get(), false);
   const Handle group(
@@ -179,9 +181,9 @@ void Image::group(const std::string& path) {
 
 Handle Image::create(const std::string& path, hid_t type, const Handle& space,
                      const Handle& creation) {
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links.get(), 1);
-  Handle dataset(H5Dcreate2(file_.get(), path.c_str(), type, space.get(), links.get(),
+  // Not by H5Pset_create_intermediate_group: groups made on the way carry the time.
+  group(path.substr(0, path.rfind('/')));
+  Handle dataset(H5Dcreate2(file_.get(), path.c_str(), type, space.get(), H5P_DEFAULT,
                             creation.get(), H5P_DEFAULT),
                  H5Dclose);
   check(dataset.valid(), "create dataset " + path);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -110,6 +111,7 @@ class Image {
   /// Args: name: the file's, for messages.  deflate: 0 (off) to 9.
   explicit Image(std::string name, int deflate = 0);
 
+  /// A group and those above it, once. Paths start with '/'.
   void group(const std::string& path);
   /// Chunked and checksummed (fletcher32) unless it is empty or a scalar.
   void dataset(const std::string& path, Number number, const void* data, const Shape& shape);
@@ -132,6 +134,7 @@ class Image {
 
   std::string name_;
   int deflate_;
+  std::set<std::string> groups_;
   std::unique_ptr<std::vector<char>> bytes_;  // the library writes here; outlives file_
   Handle file_;
 };

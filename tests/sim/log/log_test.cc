@@ -2,7 +2,9 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "sim/core/error.h"
 #include "tests/catch.h"
@@ -168,11 +170,16 @@ TEST_CASE("a shard of no rounds and a log of no shards can be read", "[log]") {
 
 TEST_CASE("the same content gives the same bytes, file by file", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "a");
-  write_sample_log(folder.path() / "b");
+  const auto write = [&](const char* name) {
+    write_sample_log(folder.path() / name);
+    save_arrays(folder.path() / name / "state.h5", {{"layer/0/bias", {{2}, {1, 2}}}});
+  };
+  write("a");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5's times count seconds
+  write("b");
   const std::vector<std::string> names = names_in(folder.path() / "a");
   CHECK(names == std::vector<std::string>{"catalogue.h5", "log.h5", "manifest.json",
-                                          "shard_00000.h5", "shard_00001.h5"});
+                                          "shard_00000.h5", "shard_00001.h5", "state.h5"});
   CHECK(names == names_in(folder.path() / "b"));
   for (const std::string& name : names) {
     INFO(name);
