@@ -1,5 +1,7 @@
 #include "users/carousel_row.h"
 
+#include <cmath>
+
 namespace rehearsal {
 
 namespace {
@@ -10,6 +12,10 @@ double onward(const RowBrowsing& browsing, std::size_t k) {
 }
 
 }  // namespace
+
+double RowBrowsing::most_swipes() const {
+  return std::pow(go_on, static_cast<double>(window)) * swipe;
+}
 
 double row_clicks(const RowBrowsing& browsing, std::span<const double> attraction,
                   std::span<double> click) {
@@ -25,8 +31,6 @@ double row_clicks(const RowBrowsing& browsing, std::span<const double> attractio
 
 std::size_t windows_without_click(const RowBrowsing& browsing, std::span<const double> attraction,
                                   double u) {
-  // P(swiped | no click) <= swipe: whoever stays has no click either.
-  if (u >= browsing.swipe || attraction.size() <= browsing.window) return 1;
   double no_click = 1;  // in the whole row
   for (std::size_t k = attraction.size(); k-- > 0;) {
     const double next = k + 1 < attraction.size() ? onward(browsing, k) : 0;

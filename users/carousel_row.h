@@ -12,6 +12,9 @@ struct RowBrowsing {
   double go_on = 0.85;
   double swipe = 0.25;
   std::size_t window = 5;  // items visible at a time; a swipe shows the next so many
+
+  /// At least P(a swipe | row entered, no click), whatever the items: who stays clicks nothing.
+  double most_swipes() const;
 };
 
 /// Args: attraction: (n_items) P(click | examined), in the order shown.  click: (n_items) filled

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kLatents = 8;
 constexpr std::size_t kMostSlots = 64;
 constexpr std::size_t kMostItems = 64;  // in a row
+constexpr std::size_t kChunk = 64;      // rounds whose numbers are drawn together
 
 struct ItemPageUsersConfig {
   std::vector<double> desktop{1, .70, .52, .40, .31};
@@ -55,10 +56,10 @@ double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// What holds for one slot of a page, exactly.
 struct SlotTruth {
-  double examination = 0;  // given that reading gets here
-  double reach = 0;        // that no purchase above stopped it
-  double alpha = 0;        // P(click | examined)
-  double kappa = 0;        // P(purchase | click)
+  double examination;  // given that reading gets here
+  double reach;        // that no purchase above stopped it
+  double alpha;        // P(click | examined)
+  double kappa;        // P(purchase | click)
 };
 
 /// Modules are clicked by position and attraction: P(click on module m at slot k) =
@@ -90,6 +91,8 @@ class ItemPageUsers : public UserModel {
   std::size_t device(const RequestBatch& requests, std::size_t i) const {
     return requests.context[i * requests.n_features + device_] > 0.5f ? 1 : 0;
   }
+  void respond_page(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
+                    const std::uint32_t* words, ResponseBatch& responses, TruthBatch* truth) const;
   void respond_slot(const PageBatch& pages, std::size_t i, std::size_t slot, std::size_t device,
                     bool examined, bool purchase, const std::uint32_t* words,
                     ResponseBatch& responses) const;
@@ -102,6 +105,7 @@ class ItemPageUsers : public UserModel {
   std::vector<std::array<double, 2>> weights_;  // (n_modules * kLatents) click, purchase
   std::vector<double> item_attraction_;         // (n_items)
   std::vector<float> price_;                    // (n_items)
+  std::array<double, 2> most_swipes_{};         // by device
   bool row_effects_ = false;
 };
 
@@ -123,6 +127,7 @@ ItemPageUsers::ItemPageUsers(const ItemPageUsersConfig& config, const World& wor
     price_.push_back(static_cast<float>(price));
   browsing_[0] = {config.go_on, config.swipe, static_cast<std::size_t>(config.window_desktop)};
   browsing_[1] = {config.go_on, config.swipe, static_cast<std::size_t>(config.window_mobile)};
+  most_swipes_ = {browsing_[0].most_swipes(), browsing_[1].most_swipes()};
 }
 
 void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
@@ -205,32 +210,46 @@ void ItemPageUsers::respond(const RequestBatch& requests, const PageBatch& pages
     truth->p_click.resize(n_slots);
     truth->p_purchase.resize(n_slots);
   }
+  std::array<Turn, kChunk> turns;
+  std::vector<std::uint32_t> words;
+  for (std::size_t first = 0; first < requests.size(); first += kChunk) {
+    const std::size_t n = std::min(kChunk, requests.size() - first);
+    for (std::size_t i = 0; i < n; ++i) turns[i] = requests.turn(first + i);
+    const std::span offsets(pages.slot_offsets.data() + first, n + 1);
+    words.resize(4 * std::size_t{offsets[n] - offsets[0]});
+    rng.fill(Draw::kResponse, std::span(turns).first(n), 1, offsets, pages.module, words);
+    for (std::size_t i = 0; i < n; ++i)
+      respond_page(requests, pages, first + i, words.data() + 4 * (offsets[i] - offsets[0]),
+                   responses, truth);
+  }
+}
+
+/// Args: words: (n_shown, 4) of a module: examination and click, purchase, item, swipes.
+void ItemPageUsers::respond_page(const RequestBatch& requests, const PageBatch& pages,
+                                 std::size_t i, const std::uint32_t* words,
+                                 ResponseBatch& responses, TruthBatch* truth) const {
   Page page;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    page_truth(requests, pages, i, page);
-    const Turn turn = requests.turn(i);
-    bool reading = true;
-    for (std::size_t k = 0; k < pages.n_shown(i); ++k) {
-      const std::size_t at = pages.slot_offsets[i] + k;
-      const SlotTruth& slot = page[k];
-      std::array<std::uint32_t, 4> words;  // examination and click, purchase, item, swipes
-      rng.fill(Draw::kResponse, turn, pages.module[at] + 1u, words);
-      const double look = Stream::to_uniform(words[0]);
-      const double buy = Stream::to_uniform(words[1]);
-      const bool examined = reading && look < slot.examination;
-      const bool click = reading && look < slot.examination * slot.alpha;
-      const bool purchase = click && buy < slot.kappa;
-      responses.click[at] = click;
-      respond_slot(pages, i, k, device(requests, i), examined, purchase, words.data(), responses);
-      if (truth != nullptr) {
-        const double p = slot.reach * slot.examination;
-        truth->examined[at] = examined;
-        truth->p_examination[at] = static_cast<float>(p);
-        truth->p_click[at] = static_cast<float>(p * slot.alpha);
-        truth->p_purchase[at] = static_cast<float>(p * slot.alpha * slot.kappa);
-      }
-      if (purchase && buy < slot.kappa * config_.cascade_stop) reading = false;
+  page_truth(requests, pages, i, page);
+  const std::size_t on = device(requests, i);
+  bool reading = true;
+  for (std::size_t k = 0; k < pages.n_shown(i); ++k, words += 4) {
+    const std::size_t at = pages.slot_offsets[i] + k;
+    const SlotTruth& slot = page[k];
+    const double look = Stream::to_uniform(words[0]);
+    const double buy = Stream::to_uniform(words[1]);
+    const bool examined = reading && look < slot.examination;
+    const bool click = reading && look < slot.examination * slot.alpha;
+    const bool purchase = click && buy < slot.kappa;
+    responses.click[at] = click;
+    respond_slot(pages, i, k, on, examined, purchase, words, responses);
+    if (truth != nullptr) {
+      const double p = slot.reach * slot.examination;
+      truth->examined[at] = examined;
+      truth->p_examination[at] = static_cast<float>(p);
+      truth->p_click[at] = static_cast<float>(p * slot.alpha);
+      truth->p_purchase[at] = static_cast<float>(p * slot.alpha * slot.kappa);
     }
+    if (purchase && buy < slot.kappa * config_.cascade_stop) reading = false;
   }
 }
 
@@ -255,7 +274,7 @@ void ItemPageUsers::respond_slot(const PageBatch& pages, std::size_t i, std::siz
     windows = j / browsing.window + 1;
   } else if (examined) {
     const double u = Stream::to_uniform(words[3]);
-    if (u < browsing.swipe && n_items > browsing.window)
+    if (u < most_swipes_[device] && n_items > browsing.window)
       windows = windows_without_click(browsing, attraction(pages, i, slot, row), u);
   }
   const std::size_t seen = std::min(n_items, windows * browsing.window);
@@ -296,11 +315,12 @@ ExpectedBatch ItemPageUsers::expected(const RequestBatch& requests, const PageBa
 void ItemPageUsers::advance(const RequestBatch& requests, const PageBatch& /*pages*/,
                             const ResponseBatch& /*responses*/, const Rng& rng,
                             RowMatrix& /*state*/, std::span<std::uint8_t> leaves) const {
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    std::array<std::uint32_t, 4> words;
-    rng.fill(Draw::kAdvance, requests.turn(i), 0, words);
-    leaves[i] = Stream::to_uniform(words[0]) < config_.leave;
-  }
+  std::vector<Turn> turns;
+  for (std::size_t i = 0; i < requests.size(); ++i) turns.push_back(requests.turn(i));
+  std::vector<std::uint32_t> words(4 * turns.size());
+  rng.fill(Draw::kAdvance, turns, 0, 1, words);
+  for (std::size_t i = 0; i < turns.size(); ++i)
+    leaves[i] = Stream::to_uniform(words[4 * i]) < config_.leave;
 }
 
 void check(const ItemPageUsersConfig& config, const PluginConfig& plugin, const World& world) {

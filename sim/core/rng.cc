@@ -20,6 +20,33 @@ std::array<std::uint32_t, 3> address(Draw purpose, const Turn& turn, std::uint32
           static_cast<std::uint32_t>(turn.session) << 16 | turn.round};
 }
 
+/// Gathers addresses and gives their words in bulk.
+class Bulk {
+ public:
+  Bulk(const PhiloxKey& key, std::uint32_t* out) : key_(key), out_(out) {}
+
+  void add(const std::array<std::uint32_t, 3>& start, std::uint32_t item) {
+    counters_[0][n_ready_] = start[0] + item;
+    counters_[1][n_ready_] = start[1];
+    counters_[2][n_ready_] = start[2];
+    if (++n_ready_ == kChunk) flush();
+  }
+
+  void flush() {
+    philox_bulk(key_, {counters_[0], counters_[1], counters_[2]}, n_ready_, out_);
+    out_ += 4 * n_ready_;
+    n_ready_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 64;
+
+  PhiloxKey key_;
+  std::uint32_t* out_;
+  std::uint32_t counters_[3][kChunk];
+  std::size_t n_ready_ = 0;
+};
+
 }  // namespace
 
 void Stream::refill() {
@@ -48,25 +75,26 @@ void Rng::fill(Draw purpose, const Turn& turn, std::uint32_t first_item,
 void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
                std::uint32_t n_items, std::span<std::uint32_t> out) const {
   REHEARSAL_CHECK(out.size() == 4 * turns.size() * n_items && first_item + n_items <= (1u << 24));
-  constexpr std::size_t kChunk = 64;
-  std::uint32_t counters[3][kChunk];
-  std::size_t n_ready = 0;
-  std::uint32_t* to = out.data();
-  const auto flush = [&] {
-    philox_bulk(key_, {counters[0], counters[1], counters[2]}, n_ready, to);
-    to += 4 * n_ready;
-    n_ready = 0;
-  };
+  Bulk bulk(key_, out.data());
   for (const Turn& turn : turns) {
     const std::array<std::uint32_t, 3> start = address(purpose, turn, first_item);
-    for (std::uint32_t item = 0; item < n_items; ++item) {
-      counters[0][n_ready] = start[0] + item;
-      counters[1][n_ready] = start[1];
-      counters[2][n_ready] = start[2];
-      if (++n_ready == kChunk) flush();
-    }
+    for (std::uint32_t item = 0; item < n_items; ++item) bulk.add(start, item);
   }
-  flush();
+  bulk.flush();
+}
+
+void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+               std::span<const std::uint32_t> offsets, std::span<const std::uint16_t> ids,
+               std::span<std::uint32_t> out) const {
+  REHEARSAL_CHECK(offsets.size() == turns.size() + 1 && ids.size() >= offsets.back());
+  REHEARSAL_CHECK(out.size() == 4 * std::size_t{offsets.back() - offsets.front()});
+  REHEARSAL_CHECK(first_item + 0xffff < (1u << 24));
+  Bulk bulk(key_, out.data());
+  for (std::size_t t = 0; t < turns.size(); ++t) {
+    const std::array<std::uint32_t, 3> start = address(purpose, turns[t], first_item);
+    for (std::uint32_t j = offsets[t]; j < offsets[t + 1]; ++j) bulk.add(start, ids[j]);
+  }
+  bulk.flush();
 }
 
 }  // namespace rehearsal

@@ -77,6 +77,13 @@ class Rng {
   void fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
             std::uint32_t n_items, std::span<std::uint32_t> out) const;
 
+  /// The same for items of each turn's own: words of first_item + ids[j] for the j of turn t,
+  /// offsets[t] <= j < offsets[t + 1].
+  /// Args: offsets: (turns.size() + 1), into ids.  out: (offsets.back() - offsets[0], 4).
+  void fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+            std::span<const std::uint32_t> offsets, std::span<const std::uint16_t> ids,
+            std::span<std::uint32_t> out) const;
+
  private:
   std::uint64_t seed_;
   std::array<std::uint32_t, 2> key_;
