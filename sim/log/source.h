@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "sim/core/rng.h"
 #include "sim/log/log.h"
 
 namespace rehearsal {
@@ -26,5 +27,10 @@ inline RoundSource source_of(const Schema& schema, const std::vector<LogBatch>& 
   return {&schema, batches.size(),
           [&batches](std::size_t shard, const Columns&) { return batches[shard]; }};
 }
+
+/// The rounds of a random share of the users: those whose own number, uniform in [0, 1) and
+/// addressed by Draw::kAssignment, lies in [low, high). What learns from [0, s) is judged without
+/// bias on [s, 1). Memory and order are those of `source`.
+RoundSource users_between(RoundSource source, const Rng& rng, double low, double high);
 
 }  // namespace rehearsal
