@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sim/core/progress.h"
 
@@ -11,6 +12,8 @@ class App;
 }
 
 namespace rehearsal {
+
+struct Scenario;
 
 /// What the chosen subcommand does once the whole command line has been read; its exit status.
 /// May throw Error.
@@ -27,10 +30,23 @@ using Action = std::function<int()>;
 ///     command->callback([options, &action] { action = [options] { return list(*options); }; });
 ///   }
 void add_list(CLI::App& app, Action& action);
+void add_validate(CLI::App& app, Action& action);
 
 /// The whole program. Returns: 0 done; 1 a check failed; 2 bad usage or input; 3 a run-time
 /// failure; 130 interrupted.
 int rehearsal_main(int argc, const char* const* argv);
+
+/// What changes a scenario file on the command line: --set and --seed.
+struct ScenarioOptions {
+  std::vector<std::string> assignments;
+  std::string seed;
+
+  /// Raises: Error(kInput).
+  Scenario load(const std::string& file) const;
+};
+void add_scenario_options(CLI::App& command, ScenarioOptions& options);
+
+void add_threads_option(CLI::App& command, int& threads);
 
 /// The footer of a subcommand's help.
 std::string example(const std::string& command_lines);

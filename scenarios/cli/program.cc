@@ -1,14 +1,27 @@
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "scenarios/cli/commands.h"
+#include "scenarios/scenario.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
+#include "sim/engine/parallel.h"
 
 namespace rehearsal {
 
 namespace {
+
+extern "C" void on_interrupt(int) { request_interrupt(); }
+
+/// SIGINT asks long loops to stop; a second one ends the program at once.
+void catch_interrupt() {
+  struct sigaction act = {};
+  act.sa_handler = on_interrupt;
+  act.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &act, nullptr);
+}
 
 int fail(const std::string& message, int status) {
   std::fprintf(stderr, "rehearsal: %s\n", message.c_str());
@@ -34,6 +47,28 @@ constexpr const char* kAbout =
 
 }  // namespace
 
+Scenario ScenarioOptions::load(const std::string& file) const {
+  Tree tree = load_tree(file);
+  for (const std::string& assignment : assignments) set_assignment(tree, assignment);
+  if (!seed.empty()) set_value(tree, "seed", YAML::Node(seed), "--seed " + seed);
+  return parse_scenario(tree);
+}
+
+void add_scenario_options(CLI::App& command, ScenarioOptions& options) {
+  command
+      .add_option("--set", options.assignments,
+                  "Change a key, such as log.pages=1e6 or policies.NAME.train.epochs=5; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--seed", options.seed, "Of every random number")->type_name("N");
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads, 0 for all; changes no result")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+}
+
 std::string example(const std::string& command_lines) { return "Example:\n" + command_lines; }
 
 void print(const std::string& text) {
@@ -51,11 +86,13 @@ int rehearsal_main(int argc, const char* const* argv) {
               "  rehearsal run --help"));
   Action action;
   add_list(app, action);
+  add_validate(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ErrorKind::kInput);
   }
+  catch_interrupt();
   return run_action(action);
 }
 

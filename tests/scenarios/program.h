@@ -12,9 +12,13 @@ struct Called {
   std::string err;
 };
 
+struct CallOptions {
+  long max_file_bytes = 0;     // the most that a file may hold, as on a full disk; 0: no limit
+  std::string interrupt_when;  // SIGINT as soon as this file stands there; "": never
+};
+
 /// Calls the program in a child process, as a shell would. Args: arguments: after "rehearsal".
-/// max_file_bytes: 0, or the most that a file may hold (a full disk).
-Called call_program(const std::vector<std::string>& arguments, long max_file_bytes = 0);
+Called call_program(const std::vector<std::string>& arguments, const CallOptions& options = {});
 
 /// An empty folder of its own, removed with everything in it at the end.
 class TemporaryFolder {

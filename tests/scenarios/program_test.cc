@@ -42,7 +42,7 @@ std::string bytes_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-Called call_program(const std::vector<std::string>& arguments, long max_file_bytes) {
+Called call_program(const std::vector<std::string>& arguments, const CallOptions& options) {
   const TemporaryFolder folder;
   const std::string out = folder.path("out");
   const std::string err = folder.path("err");
@@ -55,8 +55,9 @@ Called call_program(const std::vector<std::string>& arguments, long max_file_byt
   if (child == 0) {
     dup2(open(out.c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
     dup2(open(err.c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
-    if (max_file_bytes > 0) {
-      const rlimit limit{static_cast<rlim_t>(max_file_bytes), static_cast<rlim_t>(max_file_bytes)};
+    if (options.max_file_bytes > 0) {
+      const auto most = static_cast<rlim_t>(options.max_file_bytes);
+      const rlimit limit{most, most};
       setrlimit(RLIMIT_FSIZE, &limit);
       signal(SIGXFSZ, SIG_IGN);
     }
@@ -67,7 +68,15 @@ Called call_program(const std::vector<std::string>& arguments, long max_file_byt
     _exit(127);
   }
   int status = 0;
-  waitpid(child, &status, 0);
+  bool waiting = !options.interrupt_when.empty();
+  while (waiting && waitpid(child, &status, WNOHANG) == 0) {
+    if (std::filesystem::exists(options.interrupt_when)) {
+      kill(child, SIGINT);
+      waiting = false;
+    }
+    usleep(1000);
+  }
+  if (!waiting) waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), bytes_of(out),
           bytes_of(err)};
 }

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/gate.h"
+#include "scenarios/yaml_tree.h"
+#include "sim/core/fields.h"
+
+namespace rehearsal {
+
+/// A plug-in's type and its own mapping, as a table's maker takes it.
+struct PluginSpec {
+  std::string type;
+  YAML::Node node;
+  Source source;
+
+  PluginConfig config() const { return {node, source}; }
+};
+
+/// One entry of `policies:`. Learning and needing the truth are inherited from a mixture's parts.
+struct PolicySpec {
+  std::string name;
+  PluginSpec plugin;
+  std::optional<PluginSpec> ranker;  // also inside plugin.node
+  std::vector<std::string> parts;    // of a mixture, in its order
+  bool learns = false;
+  bool needs_truth = false;
+  bool has_pscore = true;
+};
+
+/// `log:` who wrote the log, and how much of it.
+struct LogStep {
+  std::string policy;
+  std::int64_t pages = 400000;
+  std::int64_t shard_pages = 65536;
+  Fields fields();
+};
+
+/// `estimate:` off-policy scores from the log.
+struct EstimateStep {
+  std::vector<std::string> metrics{"ctr", "ptr"};
+  std::vector<std::string> estimators{"ips", "snips", "iips", "rips", "pi", "dm", "dr"};
+  std::string interval = "normal";
+  std::int64_t n_bootstrap = 200;
+  double confidence = 0.95;
+  std::string log_subset = "all";
+  Fields fields();
+};
+
+/// `live:` the experiment that knows the truth.
+struct LiveStep {
+  std::string baseline;
+  std::int64_t pages = 200000;
+  std::vector<std::string> metrics{"ctr", "ptr", "revenue"};
+  Fields fields();
+};
+
+/// `gate:` who may go live.
+struct GateStep {
+  GateRule rule;
+  std::vector<std::string> candidates;  // empty: all but baseline, behaviour policy and oracles
+  Fields fields();
+};
+
+/// A scenario file, checked: every name in it is known and every number in range.
+struct Scenario {
+  std::string name = "scenario";
+  std::int64_t seed = 1;
+  std::int64_t world_seed = 1;  // the same world under other draws
+  std::string written_by;       // version of the program that resolved it, "" for a file by hand
+  PluginSpec world;
+  PluginSpec users;
+  std::vector<PolicySpec> policies;
+  LogStep log;
+  EstimateStep estimate;
+  LiveStep live;
+  GateStep gate;
+
+  /// Index into policies. Args: name: known.
+  std::size_t index_of(const std::string& policy) const;
+};
+
+/// Raises: Error(kInput) with file, line, column and key for anything that cannot be.
+Scenario parse_scenario(const Tree& tree);
+
+/// load_tree, then `assignments` of --set, then parse_scenario.
+Scenario load_scenario(const std::string& file, const std::vector<std::string>& assignments = {});
+
+/// Every key written out, defaults too, and the program's version: reads back with the same
+/// meaning.
+std::string to_yaml(const Scenario& scenario);
+
+/// The keys of a scenario file besides those of plug-ins.
+std::vector<FieldDescription> describe_scenario();
+
+}  // namespace rehearsal
