@@ -47,6 +47,7 @@ Batch gather_on_pages(const Batch& batch, const PageBatch& pages,
                       std::span<const std::uint32_t> rows) {
   Batch out;
   visit_both(batch, out, [&](Level level, std::size_t width, const auto& column, auto& target) {
+    if (column.empty()) return;  // pages without items have no offsets to look up either
     target.reserve(column.size() / std::max<std::size_t>(1, pages.size()) * rows.size());
     for (const std::uint32_t row : rows) {
       const auto [begin, end] = rows_of_round(pages, level, row);
