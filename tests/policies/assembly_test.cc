@@ -3,40 +3,13 @@
 
 #include "policies/policies.h"
 #include "sim/core/error.h"
-#include "sim/truth.h"
-#include "sim/user_model.h"
 #include "tests/catch.h"
+#include "tests/policies/fake_users.h"
 #include "tests/policies/small_log.h"
 
 using namespace rehearsal;
 
-namespace {
-
-/// Expected clicks and purchases grow with the user's id modulo the module's number.
-class FakeUsers final : public UserModel {
- public:
-  void respond(const RequestBatch&, const PageBatch&, const Rng&, ResponseBatch&,
-               TruthBatch*) const override {}
-  ExpectedBatch expected(const RequestBatch& requests, const PageBatch& pages) const override {
-    ExpectedBatch out;
-    if (!closed_form) return out;
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      for (const std::uint16_t module : pages.shown(i)) {
-        out.click.push_back(click(requests.user[i], module));
-        out.purchase.push_back(1 - click(requests.user[i], module));
-      }
-    return out;
-  }
-  void advance(const RequestBatch&, const PageBatch&, const ResponseBatch&, const Rng&, RowMatrix&,
-               std::span<std::uint8_t>) const override {}
-
-  static double click(std::uint32_t user, std::uint16_t module) {
-    return 0.1 * ((user + 3u * module) % 5);
-  }
-  bool closed_form = true;
-};
-
-}  // namespace
+using small::FakeUsers;
 
 TEST_CASE("a mixture gives each page the mean of its parts' probabilities", "[policies]") {
   const Schema schema = small::schema();
