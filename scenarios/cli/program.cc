@@ -85,6 +85,8 @@ int rehearsal_main(int argc, const char* const* argv) {
       example("  rehearsal run scenarios/item_page.yaml --out runs/first\n"
               "  rehearsal run --help"));
   Action action;
+  add_evaluate(app, action);
+  add_import(app, action);
   add_list(app, action);
   add_validate(app, action);
   try {

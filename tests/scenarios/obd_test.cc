@@ -1,0 +1,328 @@
+#include "scenarios/import/obd.h"
+
+#include <nlohmann/json.hpp>
+
+#include "scenarios/action_log.h"
+#include "sim/core/error.h"
+#include "tests/catch.h"
+#include "tests/scenarios/obd_fixture.h"
+#include "tests/scenarios/program.h"
+#include "tests/sim/log/sample_log.h"
+
+using namespace rehearsal;
+using namespace rehearsal::testing;
+namespace fs = std::filesystem;
+using Folder = rehearsal::testing::TemporaryFolder;
+
+namespace {
+
+/// The message of the Error that `body` must throw.
+template <class Body>
+std::string input_error(Body&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInput);
+    return error.what();
+  }
+  FAIL("no error");
+  return "";
+}
+
+void check_mentions(const std::string& message, const std::vector<std::string>& parts) {
+  INFO(message);
+  for (const std::string& part : parts) CHECK(message.find(part) != std::string::npos);
+}
+
+double value_of(const std::vector<Estimate>& estimates, const std::string& name) {
+  for (const Estimate& e : estimates)
+    if (e.estimator == name) return e.value;
+  FAIL("no estimate " + name);
+  return 0;
+}
+
+fs::path shared_folder() {
+  const char* named = std::getenv("REHEARSAL_SHARED");
+  return named != nullptr ? fs::path(named) : fs::path(REHEARSAL_SOURCE_DIR) / ".." / "shared";
+}
+
+/// The sample's folder, or "" where it is not there.
+std::string sample_folder() {
+  const fs::path folder = shared_folder() / "data" / "obd";
+  if (fs::exists(folder / "obd_reference.h5")) return folder.string();
+  WARN("skipped: the sample is not at " + folder.string());
+  return "";
+}
+
+ActionCandidate candidate(const std::string& name, const std::string& reference,
+                          const ActionLog& log) {
+  return {name, ActionTable(reference, log), {}};
+}
+
+}  // namespace
+
+TEST_CASE("an imported campaign has the rows of its file", "[obd]") {
+  const Folder folder;
+  const fs::path men = ObdFixture::write(folder.path() / "random");
+  // By the campaign's folder and by the one that holds it.
+  const fs::path source = GENERATE(true, false) ? men : men.parent_path();
+  const LogInfo info = import_obd(source, "", folder.path() / "log");
+  CHECK(info.name == "obd_men");
+  CHECK(info.behavior_policy == "random");
+  CHECK(info.n_rounds == 36);
+  CHECK(info.n_impressions == 36);
+  const LogReader reader(folder.path() / "log");
+  const LogBatch batch = reader.read(0, Columns{true, true, true, true});
+  const Schema& schema = reader.schema();
+  REQUIRE(schema.n_features() == 1 + 4 + 3);
+  CHECK(schema.n_items == 3);
+  CHECK(schema.features[0].name == "position");
+  CHECK(schema.features[1].levels == std::vector<std::string>{"a", "b"});
+  CHECK(schema.features[3].levels[4] == "c,4");
+  CHECK(schema.item_features == std::vector<std::string>{"item_feature_0", "item_feature_1"});
+  RowMatrixF items(3, 2);
+  items << 0.5F, 1, -1.5F, 0, 2, 1;
+  CHECK(schema.items == items);
+  for (std::size_t i = 0; i < 36; ++i) {
+    const int row = static_cast<int>(i);
+    CHECK(batch.requests.user[i] == i);
+    CHECK(batch.pages.item[i] == i % 3);
+    CHECK(batch.requests.features(i)[0] == static_cast<float>((i / 3) % 3));
+    CHECK(batch.requests.features(i)[1] == (i % 2 == 0 ? 1.0F : 0.0F));
+    CHECK(batch.requests.features(i)[3] == static_cast<float>(i % 5));
+    CHECK(batch.requests.features(i)[5] == static_cast<float>(i));
+    CHECK(batch.responses.click[i] == (i % 4 == 0 ? 1 : 0));
+    CHECK(batch.propensities.pscore[i] == Approx(ObdFixture::propensity(row)).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("a bad row of a campaign is named by file and line, and leaves no log", "[obd]") {
+  const Folder folder;
+  const std::string rest = ",a,x,\"c,0\",d,0.0,0.0,1.0\n";
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"7,t,0,1,0,1.5" + rest, "propensity_score: '1.5': expected a probability in (0, 1]"},
+      {"7,t,0,1,0,0" + rest, "propensity_score"},
+      {"7,t,0,1,0,nan" + rest, "propensity_score: 'nan': expected a number"},
+      {"7,t,0,4,0,0.5" + rest, "position: '4': expected a whole number from 1 to 3"},
+      {"7,t,3,1,0,0.5" + rest, "item_id: '3': expected a whole number from 0 to 2"},
+      {"7,t,0,1,2,0.5" + rest, "click: '2'"},
+      {"7,t,0,1,0,0.5,a,x,y,d,zero,0,0\n", "user-item_affinity_0: 'zero'"},
+      {"7,t,0,1,0,0.5\n", "has 6 fields, the header has 13"},
+  };
+  for (const auto& [row, part] : rows) {
+    ObdFixture::write(folder.path() / "random", row);
+    const std::string message =
+        input_error([&] { import_obd(folder.path() / "random", "", folder.path() / "log"); });
+    check_mentions(message, {"men.csv:9: ", part});
+    CHECK_FALSE(fs::exists(folder.path() / "log" / "manifest.json"));
+  }
+}
+
+TEST_CASE("a missing column, file or campaign is named", "[obd]") {
+  const Folder folder;
+  const fs::path men = ObdFixture::write(folder.path() / "random");
+  const fs::path out = folder.path() / "log";
+  check_mentions(input_error([&] { import_obd(folder.path() / "none", "", out); }), {"none"});
+  check_mentions(input_error([&] { import_obd(men, "women", out); }), {"women"});
+  std::ofstream(men / "men.csv") << "item_id,position,click\n0,1,0\n";
+  check_mentions(input_error([&] { import_obd(men, "", out); }),
+                 {"men.csv:1", "'propensity_score' is missing", "'click'"});
+  fs::remove(men / "item_context.csv");
+  check_mentions(input_error([&] { import_obd(men, "", out); }), {"item_context.csv"});
+}
+
+TEST_CASE("scores of a small log agree with sums done by hand", "[obd]") {
+  const Folder folder;
+  const fs::path men = ObdFixture::write(folder.path() / "random");
+  import_obd(men, "", folder.path() / "log");
+  const ActionLog log = read_action_log(LogReader(folder.path() / "log"));
+  // pi(a | position) and q(a, position), (3, 3).
+  const std::vector<double> pi = {0.5, 0.1, 0.3, 0.2, 0.6, 0.3, 0.3, 0.3, 0.4};
+  const std::vector<double> q = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
+  save_arrays(folder.path() / "p.h5", {{"pi", {{3, 3}, pi}}, {"q", {{3, 3}, q}}});
+  const std::string file = (folder.path() / "p.h5").string();
+  double ips = 0, weights = 0, direct = 0, residual = 0;
+  for (std::size_t i = 0; i < 36; ++i) {
+    const std::size_t a = i % 3, p = (i / 3) % 3;
+    const double reward = i % 4 == 0 ? 1 : 0;
+    const double w = pi[3 * a + p] / ObdFixture::propensity(static_cast<int>(i));
+    weights += w;
+    ips += w * reward;
+    residual += w * (reward - q[3 * a + p]);
+    for (std::size_t b = 0; b < 3; ++b) direct += pi[3 * b + p] * q[3 * b + p];
+  }
+  const ActionTable q_hat(file + ":q", log);
+  ActionEvaluation options;
+  options.q_hat = &q_hat;
+  const auto estimates = evaluate_actions(log, {candidate("pi", file + ":pi", log)}, options)[0];
+  CHECK(value_of(estimates, "ips") == Approx(ips / 36).epsilon(1e-12));
+  CHECK(value_of(estimates, "snips") == Approx(ips / weights).epsilon(1e-12));
+  CHECK(value_of(estimates, "dm") == Approx(direct / 36).epsilon(1e-12));
+  CHECK(value_of(estimates, "dr") == Approx((direct + residual) / 36).epsilon(1e-12));
+  CHECK(value_of(estimates, "sndr") == Approx(direct / 36 + residual / weights).epsilon(1e-12));
+}
+
+TEST_CASE("stored distributions of every accepted shape give the same scores", "[obd]") {
+  const Folder folder;
+  import_obd(ObdFixture::write(folder.path() / "random"), "", folder.path() / "log");
+  const ActionLog log = read_action_log(LogReader(folder.path() / "log"));
+  const std::vector<double> pi = {0.5, 0.1, 0.3, 0.2, 0.6, 0.3, 0.3, 0.3, 0.4};
+  Arrays arrays{
+      {"ap", {{3, 3}, pi}}, {"ra", {{36, 3}, {}}}, {"rap", {{36, 3, 3}, {}}}, {"r", {{36}, {}}}};
+  for (std::size_t i = 0; i < 36; ++i) {
+    const std::size_t p = (i / 3) % 3;
+    for (std::size_t a = 0; a < 3; ++a) arrays["ra"].values.push_back(pi[3 * a + p]);
+    arrays["rap"].values.insert(arrays["rap"].values.end(), pi.begin(), pi.end());
+    arrays["r"].values.push_back(pi[3 * (i % 3) + p]);
+  }
+  save_arrays(folder.path() / "p.h5", arrays);
+  const std::string file = (folder.path() / "p.h5").string() + ":";
+  std::vector<ActionCandidate> candidates;
+  for (const char* name : {"ap", "ra", "rap", "r"})
+    candidates.push_back(candidate(name, file + name, log));
+  ActionEvaluation options;
+  options.baseline = 0;
+  const auto estimates = evaluate_actions(log, candidates, options);
+  for (const auto& of_shape : estimates)
+    for (std::size_t e = 0; e < of_shape.size(); ++e) {
+      CHECK(of_shape[e].value == estimates[0][e].value);
+      CHECK(of_shape[e].lift->value == Approx(0).margin(1e-12));
+      CHECK(of_shape[e].lift_standard_error == Approx(0).margin(1e-12));
+    }
+}
+
+TEST_CASE("a stored distribution that is none is refused by name", "[obd]") {
+  const Folder folder;
+  import_obd(ObdFixture::write(folder.path() / "random"), "", folder.path() / "log");
+  const ActionLog log = read_action_log(LogReader(folder.path() / "log"));
+  std::vector<double> sums(9, 0.3), nan(9, 1.0 / 3), negative(9, 1.0 / 3);
+  nan[4] = std::nan("");
+  negative[0] = -1.0 / 3;
+  save_arrays(folder.path() / "p.h5", {{"sums", {{3, 3}, sums}},
+                                       {"nan", {{3, 3}, nan}},
+                                       {"negative", {{3, 3}, negative}},
+                                       {"shape", {{9}, sums}},
+                                       {"logged", {{36}, std::vector<double>(36, 0.5)}}});
+  const std::string file = (folder.path() / "p.h5").string() + ":";
+  const auto score = [&](const std::string& name, const ActionEvaluation& options) {
+    evaluate_actions(log, {candidate("x", file + name, log)}, options);
+  };
+  check_mentions(input_error([&] { score("sums", {}); }), {"p.h5:sums", "0.8999", "not to 1"});
+  check_mentions(input_error([&] { score("nan", {}); }), {"p.h5:nan", "value 4"});
+  check_mentions(input_error([&] { score("negative", {}); }), {"p.h5:negative", "probability"});
+  check_mentions(input_error([&] { score("shape", {}); }), {"p.h5:shape", "(9)", "(3, 3)"});
+  check_mentions(input_error([&] { score("gone", {}); }), {"p.h5:/gone", "logged"});
+  ActionEvaluation options;
+  options.estimators = {"dm"};
+  check_mentions(input_error([&] { score("logged", options); }), {"dm", "--q-hat"});
+  const ActionTable q_hat(file + "sums", log);
+  options.q_hat = &q_hat;
+  check_mentions(input_error([&] { score("logged", options); }), {"--q-hat-expected"});
+}
+
+TEST_CASE("the sample's scores agree with the Open Bandit Pipeline's", "[obd]") {
+  const std::string sample = sample_folder();
+  if (sample.empty()) return;
+  const std::string reference = sample + "/obd_reference.h5:men/";
+  const auto number = [&](const std::string& name) {
+    return load_dataset(reference + name).values[0];
+  };
+  const Folder folder;
+  for (const std::string source : {"random", "bts"}) {
+    const fs::path path = folder.path() / source;
+    import_obd(fs::path(sample) / source / "men", "", path);
+    const ActionLog log = read_action_log(LogReader(path));
+    REQUIRE(log.size() == 10000);
+    const std::string own = "log_" + source + "/";
+    const Array pscore = load_dataset(reference + own + "pscore");
+    const Array action = load_dataset(reference + own + "action");
+    for (std::size_t i = 0; i < log.size(); ++i) {
+      REQUIRE(log.pscore[i] == pscore.values[i]);
+      REQUIRE(log.action[i] == action.values[i]);
+    }
+    for (const std::string policy : {"random", "bts"})
+      for (const std::string q : {"tab", "lr"}) {
+        ActionCandidate judged = candidate(policy, reference + "action_dist_" + policy, log);
+        if (q == "lr")
+          judged.expected_q_hat = load_dataset(reference + own + "dm_term_lr_" + policy).values;
+        const ActionTable q_hat(reference + own + (q == "lr" ? "q_lr_factual" : "q_tabular"), log);
+        ActionEvaluation options;
+        options.q_hat = &q_hat;
+        const auto estimates = evaluate_actions(log, {judged}, options)[0];
+        const std::string at = "log_" + source + "__eval_" + policy + "/";
+        INFO(at << " " << q);
+        const std::vector<std::pair<std::string, std::string>> names = {{"ips", "ipw"},
+                                                                        {"snips", "snipw"},
+                                                                        {"dm", "dm_" + q},
+                                                                        {"dr", "dr_" + q},
+                                                                        {"sndr", "sndr_" + q}};
+        for (const auto& [ours, theirs] : names) {
+          INFO(theirs);
+          CHECK(value_of(estimates, ours) ==
+                Approx(number(at + theirs + "/estimate")).epsilon(1e-9));
+        }
+        // Theirs divides by n, ours by n - 1; for ratios theirs is the same first-order form.
+        for (const Estimate& e : estimates)
+          if (e.estimator == "ips" || e.estimator == "dm" || e.estimator == "dr") {
+            const std::string theirs = e.estimator == "ips" ? "ipw" : e.estimator + "_" + q;
+            CHECK(e.standard_error == Approx(number(at + theirs + "/std_err")).epsilon(2e-4));
+          }
+      }
+  }
+}
+
+TEST_CASE("the program imports the sample and scores it", "[obd][program]") {
+  const std::string sample = sample_folder();
+  if (sample.empty()) return;
+  const Folder folder;
+  const std::string log = (folder.path() / "log").string();
+  const std::string reference = sample + "/obd_reference.h5:men/";
+  const auto imported = call_program({"import", "obd", sample + "/random/men", "--out", log});
+  INFO(imported.err);
+  REQUIRE(imported.status == 0);
+  const auto scored = call_program(
+      {"evaluate", log, "--policy", "bts=" + reference + "action_dist_bts", "--policy",
+       "random=uniform", "--baseline", "random", "--estimators", "ipw,snipw,dm,dr", "--q-hat",
+       reference + "log_random/q_tabular", "--json", "--out", (folder.path() / "out").string()});
+  INFO(scored.err);
+  REQUIRE(scored.status == 0);
+  const auto results = nlohmann::json::parse(scored.out);
+  CHECK(read_text(folder.path() / "out" / "results.json") == scored.out);
+  const auto& estimates = results["policies"][0]["estimates"];
+  const std::vector<std::string> theirs = {"ipw", "snipw", "dm_tab", "dr_tab"};
+  REQUIRE(estimates.size() == 4);
+  for (std::size_t e = 0; e < 4; ++e) {
+    const double expected =
+        load_dataset(reference + "log_random__eval_bts/" + theirs[e] + "/estimate").values[0];
+    CHECK(estimates[e]["value"].get<double>() == Approx(expected).epsilon(1e-9));
+  }
+  const auto bad = call_program({"evaluate", log, "--policy", "x=" + reference + "prior_alpha"});
+  CHECK(bad.status == 2);
+  check_mentions(bad.err, {"prior_alpha", "has shape (34)"});
+}
+
+TEST_CASE("the program imports and scores a campaign in the published format", "[obd][program]") {
+  const Folder folder;
+  const std::string men = ObdFixture::write(folder.path() / "random").string();
+  const std::string log = (folder.path() / "log").string();
+  CHECK(call_program({"import", "obd", men, "--out", log}).status == 0);
+  const auto again = call_program({"import", "obd", men, "--out", log});
+  CHECK(again.status == 2);
+  check_mentions(again.err, {"holds a log already"});
+  const auto scored = call_program({"evaluate", log, "--policy", "random=uniform"});
+  CHECK(scored.status == 0);
+  check_mentions(scored.out, {"random", "ips", "snips"});
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--policy", "random"},
+        {"--policy", "random=uniform", "--baseline", "randon"},
+        {"--policy", "random=uniform", "--estimators", "ipz"},
+        {"--policy", "random=nowhere.h5:x"}}) {
+    std::vector<std::string> arguments = {"evaluate", log};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    CHECK(call_program(arguments).status == 2);
+  }
+  fs::resize_file(folder.path() / "log" / "shard_00000.h5", 100);
+  const auto cut = call_program({"evaluate", log, "--policy", "random=uniform"});
+  CHECK(cut.status == 2);
+  check_mentions(cut.err, {"shard_00000.h5", "cut"});
+}
