@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <torch/optim/adamw.h>
 
+#include <numeric>
+
 #include "policies/module_loss.h"
 #include "sim/core/error.h"
 
@@ -83,22 +85,25 @@ Network draw_network(const ModuleNetworkSpec& spec, const Rng& rng) {
   return network;
 }
 
+double total_weight(const PageExamples& batch) {
+  return std::accumulate(batch.weight.begin(), batch.weight.end(), 0.0);
+}
+
 /// Starts the heads' biases at the log odds of the first batch, so that training does not begin by
 /// unlearning 1/2.
 void start_at_base_rates(const ModuleNetworkSpec& spec, const PageExamples& batch, Network& net) {
   double clicks = 0;
   double purchases = 0;
   for (std::size_t i = 0; i < batch.page.size(); ++i) {
-    clicks += batch.click[i];
-    purchases += batch.purchase[i];
+    clicks += static_cast<double>(batch.weight[i]) * batch.click[i];
+    purchases += static_cast<double>(batch.weight[i]) * std::min(batch.click[i], batch.purchase[i]);
   }
   const auto log_odds = [](double hits, double n) { return std::log((hits + 1) / (n - hits + 1)); };
   float* bias = net.biases.back().data_ptr<float>();
-  const double n = static_cast<double>(batch.page.size());
   for (std::int64_t m = 0; m < spec.n_modules; ++m) {
-    bias[m] = static_cast<float>(log_odds(clicks, n));
+    bias[m] = static_cast<float>(log_odds(clicks, total_weight(batch)));
     if (spec.purchase)
-      bias[spec.n_modules + m] = static_cast<float>(log_odds(std::min(purchases, clicks), clicks));
+      bias[spec.n_modules + m] = static_cast<float>(log_odds(purchases, clicks));
   }
 }
 
@@ -204,7 +209,7 @@ class Training {
     const double loss = module_loss(batch, as_matrix(logits), network_.position, spec_.purchase,
                                     &gradient_, &position_gradient_);
     if (!std::isfinite(loss)) diverged(epoch);
-    const auto scale = static_cast<float>(1.0 / static_cast<double>(batch.page.size()));
+    const auto scale = static_cast<float>(1 / std::max(total_weight(batch), 1e-12));
     gradient_ *= scale;
     optimizer_->zero_grad();
     logits.backward(view(gradient_));
@@ -224,9 +229,9 @@ class Training {
       const at::Tensor logits = network_.logits(view(batch.features)).detach();
       sum += module_loss(batch, as_matrix(logits), network_.position, spec_.purchase, nullptr,
                          nullptr);
-      n += static_cast<double>(batch.page.size());
+      n += total_weight(batch);
     }
-    if (n == 0) throw Error(ErrorKind::kInput, task_ + ": the log has no pages to validate on");
+    if (n == 0) throw Error(ErrorKind::kInput, task_ + ": no impressions to validate on");
     return sum / n;
   }
 
