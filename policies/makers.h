@@ -19,6 +19,7 @@ FieldDescriptions describe_popularity();
 FieldDescriptions describe_thompson();
 FieldDescriptions describe_linucb();
 FieldDescriptions describe_logistic();
+FieldDescriptions describe_pointwise_orderer();
 FieldDescriptions describe_oracle();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
@@ -28,6 +29,7 @@ PolicyPtr make_popularity(const PluginConfig& config, const PolicyContext& conte
 PolicyPtr make_thompson_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_linucb(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_logistic(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pointwise_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_oracle(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
