@@ -29,8 +29,12 @@ using Action = std::function<int()>;
 ///     command->add_option(...);
 ///     command->callback([options, &action] { action = [options] { return list(*options); }; });
 ///   }
+void add_run(CLI::App& app, Action& action);
+void add_simulate(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
+void add_study(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_validate(CLI::App& app, Action& action);
 

@@ -85,8 +85,12 @@ int rehearsal_main(int argc, const char* const* argv) {
       example("  rehearsal run scenarios/item_page.yaml --out runs/first\n"
               "  rehearsal run --help"));
   Action action;
+  add_run(app, action);
+  add_simulate(app, action);
   add_evaluate(app, action);
   add_import(app, action);
+  add_replay(app, action);
+  add_study(app, action);
   add_list(app, action);
   add_validate(app, action);
   try {

@@ -14,7 +14,7 @@ struct Called {
 
 struct CallOptions {
   long max_file_bytes = 0;     // the most that a file may hold, as on a full disk; 0: no limit
-  std::string interrupt_when;  // SIGINT as soon as this file stands there; "": never
+  std::string interrupt_when{};  // SIGINT as soon as this file stands there; "": never
 };
 
 /// Calls the program in a child process, as a shell would. Args: arguments: after "rehearsal".

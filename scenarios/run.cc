@@ -1,0 +1,279 @@
+#include "scenarios/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "analysis/evaluate.h"
+#include "analysis/live_statistics.h"
+#include "policies/policies.h"
+#include "sim/core/error.h"
+#include "sim/core/version.h"
+#include "sim/engine/live.h"
+#include "sim/engine/parallel.h"
+#include "sim/engine/simulate.h"
+
+namespace rehearsal {
+
+namespace {
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// run.log; a line that cannot be written ends the run.
+class RunLog {
+ public:
+  explicit RunLog(const std::filesystem::path& file) {
+    try {
+      logger_ = std::make_shared<spdlog::logger>(
+          "run", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string()));
+    } catch (const spdlog::spdlog_ex& problem) {
+      throw Error(ErrorKind::kRuntime, problem.what());
+    }
+    logger_->set_error_handler([file](const std::string& problem) {
+      throw Error(ErrorKind::kRuntime, "cannot write " + file.string() + ": " + problem);
+    });
+    logger_->flush_on(spdlog::level::info);
+  }
+
+  void line(const std::string& text) { logger_->info(text); }
+
+ private:
+  std::shared_ptr<spdlog::logger> logger_;
+};
+
+/// Carries out named steps: looks for SIGINT before each, takes its time, writes it down.
+class Steps {
+ public:
+  Steps(RunLog& log, Timing& timing) : log_(log), timing_(timing) {}
+
+  void run(const std::string& name, const std::function<void()>& work) {
+    check_interrupt();
+    log_.line(name);
+    timing_.emplace_back(name, seconds_of(work));
+    log_.line(fmt::format("{}: done in {:.2f} s", name, timing_.back().second));
+  }
+
+ private:
+  RunLog& log_;
+  Timing& timing_;
+};
+
+/// The part of the behaviour policy that shows uniformly random pages, or "" without one.
+std::string exploration_part(const Scenario& scenario) {
+  for (const std::string& part : scenario.policies[scenario.index_of(scenario.log.policy)].parts)
+    if (scenario.policies[scenario.index_of(part)].plugin.type == "uniform") return part;
+  return "";
+}
+
+std::vector<std::size_t> estimated_policies(const Scenario& scenario) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < scenario.policies.size(); ++i)
+    if (!scenario.policies[i].needs_truth) indices.push_back(i);
+  return indices;
+}
+
+/// A user's arm in the A/B test: a fair coin, the same for every policy.
+std::vector<std::uint8_t> arms_of(std::size_t n_users, const Rng& rng) {
+  std::vector<std::uint8_t> arm(n_users);
+  for (std::size_t u = 0; u < n_users; ++u) {
+    const Turn turn{UserId{static_cast<std::uint32_t>(u)}, kLiveSession, 0};
+    arm[u] = rng.stream(Draw::kAssignment, turn).uniform() < 0.5 ? 0 : 1;
+  }
+  return arm;
+}
+
+std::string timing_json(const Timing& timing) {
+  nlohmann::ordered_json seconds = nlohmann::ordered_json::object();
+  for (const auto& [step, time] : timing) seconds[step] = time;
+  return nlohmann::ordered_json{{"schema", "rehearsal.timing/1"}, {"seconds", seconds}}.dump(2) +
+         "\n";
+}
+
+Results start_results(const Scenario& scenario) {
+  Results results;
+  results.scenario = scenario.name;
+  results.seed = static_cast<std::uint64_t>(scenario.seed);
+  results.version = version();
+  results.behavior_policy = scenario.log.policy;
+  results.baseline = scenario.live.baseline;
+  for (const PolicySpec& spec : scenario.policies) {
+    PolicyResult policy;
+    policy.name = spec.name;
+    policy.type = spec.plugin.type;
+    results.policies.push_back(std::move(policy));
+  }
+  return results;
+}
+
+}  // namespace
+
+LogInfo simulate_step(const Scenario& scenario, const Setup& setup,
+                      const std::filesystem::path& folder, const RunOptions& options) {
+  const std::size_t behavior = scenario.index_of(scenario.log.policy);
+  LogInfo info;
+  info.name = scenario.name;
+  info.seed = static_cast<std::uint64_t>(scenario.seed);
+  info.version = version();
+  info.scenario = to_yaml(scenario);
+  info.behavior_policy = scenario.log.policy;
+  info.behavior_components = scenario.policies[behavior].parts;
+  SimulateOptions how;
+  how.n_rounds = static_cast<std::uint64_t>(scenario.log.pages);
+  how.shard_rounds = static_cast<std::size_t>(scenario.log.shard_pages);
+  how.threads = options.threads;
+  how.progress = options.progress;
+  return simulate_log(*setup.world, *setup.users, *setup.policies[behavior], setup.rng, how, folder,
+                      std::move(info));
+}
+
+std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const LogReader& log,
+                             const RunOptions& options) {
+  std::vector<std::size_t> learners;
+  for (std::size_t i = 0; i < scenario.policies.size(); ++i)
+    if (policies().at(scenario.policies[i].plugin.type).learns) learners.push_back(i);
+  std::vector<double> seconds(scenario.policies.size(), 0.0);
+  parallel_for(learners.size(), options.threads, [&](std::size_t job) {
+    check_interrupt();
+    const std::size_t i = learners[job];
+    const FitContext context{log, setup.rng, scenario.policies[i].name, options.progress};
+    seconds[i] = seconds_of([&] { setup.policies[i]->fit(context); });
+  });
+  return seconds;
+}
+
+void save_step(const Scenario& scenario, const Setup& setup, const RunFolder& folder) {
+  std::error_code problem;
+  std::filesystem::create_directories(folder.policies(), problem);
+  for (std::size_t i = 0; i < scenario.policies.size(); ++i) {
+    const PolicySpec& spec = scenario.policies[i];
+    save_policy(*setup.policies[i], setup.policies[i]->config(), folder.policy(spec.name));
+  }
+}
+
+void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder) {
+  for (std::size_t i = 0; i < scenario.policies.size(); ++i) {
+    const PolicySpec& spec = scenario.policies[i];
+    if (!policies().at(spec.plugin.type).learns) continue;
+    const std::filesystem::path file = folder.policy(spec.name) / "state.h5";
+    try {
+      setup.policies[i]->set_state(load_arrays(file));
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      const bool named = message.find(file.string()) != std::string::npos;
+      throw Error(error.kind(), named ? message : file.string() + ": " + message);
+    }
+  }
+}
+
+void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
+                   const RunOptions& options, std::vector<PolicyResult>& policies) {
+  EvaluateOptions how;
+  how.metrics = scenario.estimate.metrics;
+  how.estimators = scenario.estimate.estimators;
+  how.interval = scenario.estimate.interval;
+  how.n_bootstrap = scenario.estimate.n_bootstrap;
+  how.confidence = scenario.estimate.confidence;
+  how.log_subset = scenario.estimate.log_subset;
+  how.threads = options.threads;
+  how.progress = options.progress;
+  const std::vector<std::size_t> indices = estimated_policies(scenario);
+  const std::size_t baseline_index = scenario.index_of(scenario.live.baseline);
+  std::vector<Candidate> candidates;
+  int baseline = -1;
+  for (const std::size_t i : indices) {
+    if (i == baseline_index) baseline = static_cast<int>(candidates.size());
+    candidates.push_back({scenario.policies[i].name, setup.policies[i].get()});
+  }
+  if (how.log_subset != "all")
+    how.subset_behavior = setup.policies[scenario.index_of(how.log_subset)].get();
+  const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
+  auto estimates = evaluate(log, candidates, behavior, baseline, setup.rng, how);
+  const std::string exploration = exploration_part(scenario);
+  parallel_for(indices.size(), options.threads, [&](std::size_t c) {
+    check_interrupt();
+    PolicyResult& result = policies[indices[c]];
+    result.estimates = std::move(estimates[c]);
+    result.offline = ranking_metrics(log, *candidates[c].policy, exploration);
+  });
+}
+
+void live_step(const Scenario& scenario, const Setup& setup, const RunOptions& options,
+               std::vector<PolicyResult>& policies) {
+  LiveOptions how;
+  how.n_rounds = static_cast<std::uint64_t>(scenario.live.pages);
+  how.metrics = scenario.live.metrics;
+  how.threads = options.threads;
+  how.progress = options.progress;
+  std::vector<const Policy*> arms;
+  for (const auto& policy : setup.policies) arms.push_back(policy.get());
+  std::vector<std::uint32_t> rounds;
+  std::vector<LiveOutcome> outcomes =
+      run_live(*setup.world, *setup.users, arms, setup.rng, how, &rounds);
+  std::vector<LiveSums> sums;
+  for (LiveOutcome& outcome : outcomes)
+    sums.push_back({std::move(outcome.exact), std::move(outcome.sampled)});
+  live_statistics(sums, rounds, arms_of(rounds.size(), setup.rng), scenario.live.metrics,
+                  scenario.index_of(scenario.live.baseline), scenario.estimate.confidence,
+                  policies);
+}
+
+bool is_candidate(const Scenario& scenario, const PolicySpec& policy) {
+  const std::vector<std::string>& named = scenario.gate.candidates;
+  if (!named.empty()) return std::find(named.begin(), named.end(), policy.name) != named.end();
+  return !policy.needs_truth && policy.name != scenario.live.baseline &&
+         policy.name != scenario.log.policy;
+}
+
+void judge_step(const Scenario& scenario, std::vector<PolicyResult>& policies) {
+  for (std::size_t i = 0; i < policies.size(); ++i)
+    policies[i].judged = is_candidate(scenario, scenario.policies[i]);
+  apply_gate(scenario.gate.rule, policies);
+}
+
+Results run_scenario(const Scenario& scenario, const RunFolder& folder, const RunOptions& options) {
+  write_text_atomically(folder.scenario(), to_yaml(scenario));
+  RunLog log(folder.run_log());
+  log.line("rehearsal " + version() + ", scenario " + scenario.name);
+  Timing timing;
+  Steps steps(log, timing);
+  Results results = start_results(scenario);
+  Setup setup{Rng(0), nullptr, nullptr, {}};
+  steps.run("build", [&] { setup = build(scenario); });
+  steps.run("simulate log", [&] { simulate_step(scenario, setup, folder.log(), options); });
+  {
+    const LogReader reader(folder.log());
+    results.log_rounds = reader.info().n_rounds;
+    results.log_impressions = reader.info().n_impressions;
+    std::vector<double> fits;
+    steps.run("fit", [&] { fits = fit_step(scenario, setup, reader, options); });
+    for (std::size_t i = 0; i < fits.size(); ++i)
+      if (fits[i] > 0) timing.emplace_back("fit " + scenario.policies[i].name, fits[i]);
+    steps.run("save policies", [&] { save_step(scenario, setup, folder); });
+    steps.run("estimate",
+              [&] { estimate_step(scenario, setup, reader, options, results.policies); });
+  }
+  steps.run("live", [&] { live_step(scenario, setup, options, results.policies); });
+  steps.run("judge", [&] { judge_step(scenario, results.policies); });
+  check_interrupt();
+  if (!options.keep_log) std::filesystem::remove_all(folder.log());
+  write_text_atomically(folder.timing(), timing_json(timing));
+  log.line("writing results.json");
+  write_text_atomically(folder.results(), to_json(results));
+  return results;
+}
+
+Results read_results(const RunFolder& folder) {
+  folder.require_whole();
+  return from_json(read_text(folder.results()), folder.results().string());
+}
+
+}  // namespace rehearsal

@@ -1,0 +1,234 @@
+#include "scenarios/study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <set>
+
+#include "scenarios/run.h"
+#include "sim/core/error.h"
+#include "sim/engine/parallel.h"
+
+namespace rehearsal {
+
+namespace {
+
+YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
+
+std::string flow_text(const YAML::Node& node) {
+  YAML::Emitter emitter;
+  emitter.SetMapFormat(YAML::Flow);
+  emitter.SetSeqFormat(YAML::Flow);
+  emitter << node;
+  return emitter.c_str();
+}
+
+void read_set(Study& study, const YAML::Node& root, const Source& source) {
+  const YAML::Node set = child(root, "set");
+  if (!set.IsDefined()) return;
+  check_mapping(set, source.child("set"));
+  for (const auto& pair : set) study.set.emplace_back(pair.first.Scalar(), pair.second);
+}
+
+void read_grid(Study& study, const YAML::Node& root, const Source& source) {
+  const YAML::Node grid = child(root, "grid");
+  if (!grid.IsDefined()) return;
+  check_mapping(grid, source.child("grid"));
+  for (const auto& pair : grid) {
+    const std::string& key = pair.first.Scalar();
+    if (!pair.second.IsSequence() || pair.second.size() == 0)
+      refuse_at(pair.second, source.child("grid").child(key),
+                "expected a list of at least one value, found " + seen(pair.second));
+    study.grid.emplace_back(key, std::vector<YAML::Node>(pair.second.begin(), pair.second.end()));
+  }
+}
+
+void read_seeds(Study& study, const YAML::Node& root, const Source& source) {
+  const YAML::Node seeds = child(root, "seeds");
+  YAML::Node alone(YAML::NodeType::Map);
+  if (seeds.IsDefined()) alone["seeds"] = seeds;
+  if (seeds.IsDefined() && seeds.IsSequence()) {
+    Fields()
+        .add("seeds", study.seeds, 0, std::numeric_limits<std::int64_t>::max(), "the seeds")
+        .read(alone, source);
+  } else {
+    std::int64_t count = 1;
+    Fields().add("seeds", count, 1, 1000000, "how many, from 1 on").read(alone, source);
+    for (std::int64_t seed = 1; seed <= count; ++seed) study.seeds.push_back(seed);
+  }
+  const std::set<std::int64_t> distinct(study.seeds.begin(), study.seeds.end());
+  if (distinct.empty() || distinct.size() != study.seeds.size())
+    refuse_at(seeds, source.child("seeds"), "expected at least one seed, and none twice");
+}
+
+void read_pairs(Study& study, const YAML::Node& root, const Source& source) {
+  const YAML::Node pairs = child(root, "pairs");
+  if (!pairs.IsDefined()) return;
+  const Source place = source.child("pairs");
+  if (!pairs.IsSequence()) refuse_at(pairs, place, "expected a list, found " + seen(pairs));
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const YAML::Node pair = pairs[i];
+    if (!pair.IsSequence() || pair.size() != 2 || !pair[0].IsScalar() || !pair[1].IsScalar())
+      refuse_at(pair, place.child(i), "expected two policies, such as [dnn_click, curated]");
+    study.pairs.emplace_back(pair[0].Scalar(), pair[1].Scalar());
+  }
+}
+
+/// Keeps the named policies and those that they, the log and the lifts need.
+void keep_arms(Tree& tree, const Study& study) {
+  if (study.arms.empty()) return;
+  const Scenario whole = parse_scenario(tree);
+  std::set<std::string> kept{whole.log.policy, whole.live.baseline};
+  std::vector<std::string> known;
+  for (const PolicySpec& policy : whole.policies) known.push_back(policy.name);
+  for (const std::string& arm : study.arms) {
+    if (std::find(known.begin(), known.end(), arm) == known.end())
+      throw Error(ErrorKind::kInput, study.file + ": arms: " + unknown_name("policy", arm, known));
+    kept.insert(arm);
+  }
+  for (auto policy = whole.policies.rbegin(); policy != whole.policies.rend(); ++policy)
+    if (kept.count(policy->name) > 0) kept.insert(policy->parts.begin(), policy->parts.end());
+  YAML::Node list(YAML::NodeType::Sequence);
+  for (const PolicySpec& policy : whole.policies)
+    if (kept.count(policy.name) > 0) list.push_back(policy.plugin.node);
+  set_value(tree, "policies", list, study.file + ": arms");
+}
+
+/// A file name for a cell and seed: readable, and distinct because of the hash.
+std::string job_name(const StudyCell& cell, std::int64_t seed) {
+  std::string text;
+  for (const auto& [key, value] : cell) text += key + "=" + value + ",";
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  std::string name;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '.' || c == '=' || c == '_' || c == '-') name += c;
+    if (c == ',') name += '_';
+  }
+  name = name.substr(0, 60);
+  return fmt::format("{}{:08x}_seed={}", name, static_cast<std::uint32_t>(hash ^ (hash >> 32)),
+                     seed);
+}
+
+StudyJob make_job(const Study& study, std::size_t cell_index, const StudyCell& cell,
+                  std::int64_t seed, const std::vector<std::string>& assignments) {
+  // A tree of its own for each job: nodes are not shared between threads.
+  Tree tree = load_tree(study.scenario);
+  for (const auto& [key, value] : study.set)
+    set_value(tree, key, YAML::Clone(value), study.file + ": set: " + key);
+  for (const auto& [key, value] : cell)
+    set_value(tree, key, YAML::Load(value), study.file + ": grid: " + key + "=" + value);
+  for (const std::string& assignment : assignments) set_assignment(tree, assignment);
+  set_value(tree, "seed", YAML::Node(seed), study.file + ": seeds");
+  keep_arms(tree, study);
+  return {job_name(cell, seed), cell_index, seed, parse_scenario(tree)};
+}
+
+void check_pairs(const Study& study, const Scenario& scenario) {
+  std::vector<std::string> known;
+  for (const PolicySpec& policy : scenario.policies) known.push_back(policy.name);
+  for (const auto& [first, second] : study.pairs)
+    for (const std::string& name : {first, second})
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        throw Error(ErrorKind::kInput,
+                    study.file + ": pairs: " + unknown_name("policy", name, known));
+}
+
+void make_study_folder(const Study& study, const std::filesystem::path& out) {
+  std::error_code problem;
+  const std::filesystem::path file = out / "study.yaml";
+  if (!std::filesystem::exists(file, problem)) make_empty_folder(out);
+  write_text_atomically(file, study.text);
+  std::filesystem::create_directories(out / "jobs", problem);
+  if (problem)
+    throw Error(ErrorKind::kRuntime,
+                "cannot make " + (out / "jobs").string() + ": " + problem.message());
+}
+
+/// A finished job is taken from its folder; else it runs.
+Results run_job(const Study& study, const StudyJob& job, const std::filesystem::path& out) {
+  const std::filesystem::path path = out / "jobs" / job.name;
+  const RunFolder present(path);
+  if (present.whole() && read_text(present.scenario()) == to_yaml(job.scenario))
+    return read_results(present);
+  RunOptions options;
+  options.threads = 1;
+  options.keep_log = study.keep_logs;
+  return run_scenario(job.scenario, make_run_folder(path, true), options);
+}
+
+}  // namespace
+
+std::vector<StudyCell> Study::cells() const {
+  std::vector<StudyCell> cells{{}};
+  for (const auto& [key, values] : grid) {
+    std::vector<StudyCell> longer;
+    for (const StudyCell& cell : cells)
+      for (const YAML::Node& value : values) {
+        longer.push_back(cell);
+        longer.back().emplace_back(key, flow_text(value));
+      }
+    cells = std::move(longer);
+  }
+  return cells;
+}
+
+Study load_study(const std::string& file, const std::vector<std::string>& assignments) {
+  Tree tree = load_tree(file);
+  for (const std::string& assignment : assignments) set_assignment(tree, assignment);
+  Study study;
+  study.file = file;
+  study.text = read_text(file);
+  Fields()
+      .add("name", study.name, "what the study is called")
+      .add("scenario", study.scenario, "the scenario file")
+      .add("arms", study.arms, "policies to keep")
+      .add("keep_logs", study.keep_logs, "keep each job's log")
+      .read(tree.root, tree.source, {"set", "grid", "seeds", "pairs"});
+  if (study.scenario.empty())
+    refuse_at(tree.root, tree.source.child("scenario"), "is missing; expected a scenario file");
+  study.scenario = (std::filesystem::path(file).parent_path() / study.scenario).string();
+  read_set(study, tree.root, tree.source);
+  read_grid(study, tree.root, tree.source);
+  read_seeds(study, tree.root, tree.source);
+  read_pairs(study, tree.root, tree.source);
+  return study;
+}
+
+std::vector<StudyJob> jobs_of(const Study& study, const std::vector<std::string>& assignments) {
+  std::vector<StudyJob> jobs;
+  const std::vector<StudyCell> cells = study.cells();
+  for (std::size_t c = 0; c < cells.size(); ++c)
+    for (const std::int64_t seed : study.seeds)
+      jobs.push_back(make_job(study, c, cells[c], seed, assignments));
+  for (std::size_t j = 0; j < jobs.size(); j += study.seeds.size()) {
+    check_pairs(study, jobs[j].scenario);
+    build(jobs[j].scenario);  // what a cell gets wrong is found before the first one runs
+  }
+  return jobs;
+}
+
+std::vector<Results> run_jobs(const Study& study, const std::vector<StudyJob>& jobs,
+                              const std::filesystem::path& out, const StudyOptions& options) {
+  make_study_folder(study, out);
+  std::vector<Results> results(jobs.size());
+  std::atomic<std::size_t> done{0};
+  parallel_for(jobs.size(), options.threads, [&](std::size_t j) {
+    check_interrupt();
+    try {
+      results[j] = run_job(study, jobs[j], out);
+    } catch (const Error& error) {
+      throw Error(error.kind(), "job " + jobs[j].name + ": " + error.what());
+    }
+    if (options.progress != nullptr)
+      options.progress->update("study " + study.name,
+                               static_cast<double>(++done) / static_cast<double>(jobs.size()),
+                               jobs[j].name);
+  });
+  return results;
+}
+
+}  // namespace rehearsal
