@@ -123,7 +123,7 @@ class LinUcb final : public Policy {
     RidgeSums sums(schema_);
     Columns columns;
     columns.propensities = config_.examination;
-    for_each_shard(source_of(context.log), schema_, columns, context.name, context.progress,
+    for_each_shard(context.rounds, schema_, columns, context.name, context.progress,
                    [&](const LogBatch& batch) { sums.add(batch, config_.examination); });
     theta_ = sums.theta(config_.examination);
     const auto n_modules = static_cast<Eigen::Index>(schema_.n_modules());

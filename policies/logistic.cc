@@ -45,7 +45,7 @@ class Logistic final : public Policy {
   bool deterministic() const override { return true; }
 
   void fit(const FitContext& context) override {
-    check_same_schema(context.log.schema(), schema_);
+    check_same_schema(*context.rounds.schema, schema_);
     ModuleLogisticSpec spec;
     spec.objective = config_.objective == "purchase" ? Objective::kPurchase : Objective::kClick;
     spec.position = config_.position == "additive";
@@ -54,7 +54,7 @@ class Logistic final : public Policy {
     options.threads = 1;  // policies are fitted side by side
     options.task = "train " + context.name;
     options.progress = context.progress;
-    model_ = fit_module_logistic(source_of(context.log), {spec}, context.rng, options).front();
+    model_ = fit_module_logistic(context.rounds, {spec}, context.rng, options).front();
   }
   Arrays state() const override {
     return model_.coefficients.size() == 0 ? Arrays{} : to_arrays(model_);

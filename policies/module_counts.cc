@@ -49,7 +49,7 @@ ModuleCounts ModuleCounter::counts() const {
 ModuleCounts count_modules(const FitContext& context, ModuleCounter counter) {
   Columns columns;
   columns.propensities = counter.needs_propensities();
-  for_each_shard(source_of(context.log), counter.schema(), columns, context.name, context.progress,
+  for_each_shard(context.rounds, counter.schema(), columns, context.name, context.progress,
                  [&](const LogBatch& batch) { counter.add(batch); });
   return counter.counts();
 }

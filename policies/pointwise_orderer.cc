@@ -99,9 +99,9 @@ class PointwiseOrderer final : public Policy {
     options.validation_share = config_.train.validation_share;
     options.purchase = spec_.purchase;
     const std::string task = "train " + context.name;
-    ModuleExamples examples(source_of(context.log), options, context.rng, task);
+    ModuleExamples examples(context.rounds, options, context.rng, task);
     if (examples.encoder().names() != encoder_.names() ||
-        context.log.schema().modules != schema_.modules)
+        context.rounds.schema->modules != schema_.modules)
       throw Error(ErrorKind::kInput, task + ": the log's features or modules are not the policy's");
     const TrainedNetwork trained =
         load_trainer().train_module_network(spec_, examples, context.rng, task, context.progress);

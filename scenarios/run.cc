@@ -135,7 +135,16 @@ LogInfo simulate_step(const Scenario& scenario, const Setup& setup,
                       std::move(info));
 }
 
-std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const LogReader& log,
+RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log) {
+  return users_between(source_of(log), setup.rng, 0, scenario.log.train_share);
+}
+
+RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log) {
+  const double share = scenario.log.train_share;
+  return users_between(source_of(log), setup.rng, share < 1 ? share : 0, 1);
+}
+
+std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const RoundSource& rounds,
                              const RunOptions& options) {
   std::vector<std::size_t> learners;
   for (std::size_t i = 0; i < scenario.policies.size(); ++i)
@@ -144,7 +153,7 @@ std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const LogRe
   parallel_for(learners.size(), options.threads, [&](std::size_t job) {
     check_interrupt();
     const std::size_t i = learners[job];
-    const FitContext context{log, setup.rng, scenario.policies[i].name, options.progress};
+    const FitContext context{rounds, setup.rng, scenario.policies[i].name, options.progress};
     seconds[i] = seconds_of([&] { setup.policies[i]->fit(context); });
   });
   return seconds;
@@ -196,13 +205,14 @@ void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader
   if (how.log_subset != "all")
     how.subset_behavior = setup.policies[scenario.index_of(how.log_subset)].get();
   const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
-  auto estimates = evaluate(log, candidates, behavior, baseline, setup.rng, how);
+  const RoundSource rounds = estimation_rounds(scenario, setup, log);
+  auto estimates = evaluate(rounds, log.info(), candidates, behavior, baseline, setup.rng, how);
   const std::string exploration = exploration_part(scenario);
   parallel_for(indices.size(), options.threads, [&](std::size_t c) {
     check_interrupt();
     PolicyResult& result = policies[indices[c]];
     result.estimates = std::move(estimates[c]);
-    result.offline = ranking_metrics(log, *candidates[c].policy, exploration);
+    result.offline = ranking_metrics(rounds, log.info(), *candidates[c].policy, exploration);
   });
 }
 
@@ -254,7 +264,9 @@ Results run_scenario(const Scenario& scenario, const RunFolder& folder, const Ru
     results.log_rounds = reader.info().n_rounds;
     results.log_impressions = reader.info().n_impressions;
     std::vector<double> fits;
-    steps.run("fit", [&] { fits = fit_step(scenario, setup, reader, options); });
+    steps.run("fit", [&] {
+      fits = fit_step(scenario, setup, training_rounds(scenario, setup, reader), options);
+    });
     for (std::size_t i = 0; i < fits.size(); ++i)
       if (fits[i] > 0) timing.emplace_back("fit " + scenario.policies[i].name, fits[i]);
     steps.run("save policies", [&] { save_step(scenario, setup, folder); });

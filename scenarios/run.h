@@ -12,6 +12,7 @@
 #include "scenarios/setup.h"
 #include "sim/core/progress.h"
 #include "sim/log/log.h"
+#include "sim/log/source.h"
 
 namespace rehearsal {
 
@@ -25,6 +26,11 @@ struct RunOptions {
 /// Seconds of each step, in order; "fit NAME" for each policy that learnt.
 using Timing = std::vector<std::pair<std::string, double>>;
 
+/// The users' rounds that learners see, and those that estimators see: apart when
+/// log.train_share < 1. Args: log: outlives them.
+RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
+RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
+
 /// The steps of a run. Each raises Error(kInterrupted) after SIGINT.
 
 /// Writes the behaviour policy's log. Args: folder: absent or empty.
@@ -32,7 +38,7 @@ LogInfo simulate_step(const Scenario& scenario, const Setup& setup,
                       const std::filesystem::path& folder, const RunOptions& options);
 /// Every policy that learns does so, side by side, each on one thread.
 /// Returns: seconds of each, by place in the scenario (0 for those that learn nothing).
-std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const LogReader& log,
+std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const RoundSource& rounds,
                              const RunOptions& options);
 void save_step(const Scenario& scenario, const Setup& setup, const RunFolder& folder);
 /// Takes back what save_step wrote. Raises: Error(kInput) for a missing or damaged file.

@@ -238,7 +238,10 @@ Fields LogStep::fields() {
   return Fields()
       .add("policy", policy, "the behaviour policy, by name")
       .add("pages", pages, 1, kMostPages, "logged pages")
-      .add("shard_pages", shard_pages, 1, 1 << 24, "pages a shard holds, about");
+      .add("shard_pages", shard_pages, 1, 1 << 24, "pages a shard holds, about")
+      .add("train_share", train_share, 0.01, 1,
+           "share of the users that learners learn from; estimators see the others, so that no "
+           "policy is judged by what it learnt from. 1: both see all of them");
 }
 
 Fields EstimateStep::fields() {

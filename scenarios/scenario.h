@@ -38,6 +38,7 @@ struct LogStep {
   std::string policy;
   std::int64_t pages = 400000;
   std::int64_t shard_pages = 65536;
+  double train_share = 0.4;
   Fields fields();
 };
 

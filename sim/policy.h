@@ -10,19 +10,19 @@
 #include "sim/core/arrays.h"
 #include "sim/core/fields.h"
 #include "sim/core/registry.h"
+#include "sim/log/source.h"
 #include "sim/schema.h"
 #include "sim/slate.h"
 
 namespace rehearsal {
 
-class LogReader;
 class Trainer;
 class UserModel;
 class ProgressSink;
 
 /// What a policy is trained with.
 struct FitContext {
-  const LogReader& log;
+  RoundSource rounds;                // what it may learn from
   Rng rng;                           // draws under Draw::kTraining and Draw::kAssignment only
   std::string name;                  // the policy's, for progress
   ProgressSink* progress = nullptr;  // may be null

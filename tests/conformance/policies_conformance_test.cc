@@ -49,7 +49,7 @@ struct Site {
   std::shared_ptr<Policy> trained(const std::string& type) const {
     const std::shared_ptr<Policy> policy = make(type);
     try {
-      policy->fit({*log, Rng(9), "entry"});
+      policy->fit({source_of(*log), Rng(9), "entry"});
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::kRuntime || can_train()) throw;
       WARN(type << " is not tested: " << error.what());
@@ -250,7 +250,7 @@ TEST_CASE("conformance: a policy fitted twice to the same log is the same policy
     CHECK(policy->state().empty() != entry.learns);
     CHECK(same_state(site().trained(entry.name)->state(), policy->state()));
     const Arrays once = policy->state();
-    policy->fit({*site().log, Rng(9), "entry"});
+    policy->fit({source_of(*site().log), Rng(9), "entry"});
     CHECK(same_state(policy->state(), once));
   }
 }

@@ -18,7 +18,8 @@ struct Saved {
   explicit Saved(const std::string& fields) {
     policy = small::policy("{name: learner, " + fields + "}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 1, 2000, Rng(21));
-    policy->fit({LogReader(folder.path("log")), Rng(2), "learner"});
+    const LogReader log(folder.path("log"));
+    policy->fit({source_of(log), Rng(2), "learner"});
     save_policy(*policy, policy->config(), folder.path("saved"));
   }
   std::string why_not_loaded(const Schema& with) const {
@@ -40,9 +41,9 @@ TEST_CASE("a saved mixture of learners holds its parts, with what they learnt", 
   const Schema& schema = saved.schema;
   const auto learner = small::policy("{name: pop, type: popularity, segments: [device]}", schema);
   const LogReader log(saved.folder.path("log"));
-  learner->fit({log, Rng(2), "pop"});
+  learner->fit({source_of(log), Rng(2), "pop"});
   const auto thompson = small::policy("{name: ts, type: thompson}", schema);
-  thompson->fit({log, Rng(2), "ts"});
+  thompson->fit({source_of(log), Rng(2), "ts"});
   const auto mixture = small::policy(
       "{name: both, type: mixture, of: {pop: 0.25, ts: 0.75}, ranker: {type: uniform}}", schema,
       {{"pop", learner}, {"ts", thompson}});

@@ -31,7 +31,7 @@ std::shared_ptr<Policy> fitted(const std::string& train, ProgressSink* progress 
                         ", hidden: [16], epochs: 4, batch: 256, learning_rate: 0.02}}",
                     logged().schema);
   const LogReader reader(logged().folder);
-  policy->fit({reader, Rng(3), "dnn", progress});
+  policy->fit({source_of(reader), Rng(3), "dnn", progress});
   return policy;
 }
 
