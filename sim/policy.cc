@@ -70,7 +70,9 @@ double show_items(const SlateDistribution* ranker, const RequestBatch& requests,
   const std::uint32_t* candidates = requests.candidate.data() + first;
   double probability = 1;
   if (ranker == nullptr) {
-    pages.item.insert(pages.item.end(), candidates, candidates + n);
+    pages.item.resize(pages.item.size() + n);
+    std::uint32_t* to = pages.item.data() + pages.item.size() - n;
+    for (std::size_t k = 0; k < n; ++k) to[k] = candidates[k];
   } else {
     const std::size_t n_placed = ranker->n_positions(e);
     Scratch<std::uint16_t> ids(n);
@@ -151,7 +153,10 @@ PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rn
     pages.slot_offsets.push_back(
         static_cast<std::uint32_t>(pages.slot_offsets.back() + decisions.modules->n_positions(i)));
   pages.module.resize(pages.slot_offsets.back());
-  if (with_items) pages.item_offsets.reserve(pages.module.size() + 1);
+  if (with_items) {
+    pages.item_offsets.reserve(pages.module.size() + 1);
+    pages.item.reserve(requests.candidate.size());
+  }
   Propensities columns;
   if (propensities != nullptr) {
     columns = empty_columns(requests.size(), pages.module.size());

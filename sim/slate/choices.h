@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -23,6 +24,18 @@ double address_uniform(const Rng& rng, Draw purpose, const Turn& turn, std::uint
 template <class Key>
 void take_largest(std::span<const Key> keys, std::span<std::uint16_t> slate) {
   const std::size_t m = keys.size();
+  if (m <= 16) {
+    // Each choice's rank by counting: no branch depends on the keys.
+    std::array<std::uint16_t, 16> by_rank;
+    for (std::size_t c = 0; c < m; ++c) {
+      std::size_t rank = 0;
+      for (std::size_t j = 0; j < c; ++j) rank += keys[j] >= keys[c] ? 1 : 0;
+      for (std::size_t j = c + 1; j < m; ++j) rank += keys[j] > keys[c] ? 1 : 0;
+      by_rank[rank] = static_cast<std::uint16_t>(c);
+    }
+    std::copy_n(by_rank.begin(), slate.size(), slate.begin());
+    return;
+  }
   Scratch<std::uint16_t> index(m);
   std::iota(index.data(), index.data() + m, std::uint16_t{0});
   const auto before = [&](std::uint16_t a, std::uint16_t b) {

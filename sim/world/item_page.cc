@@ -129,38 +129,42 @@ void ItemPageWorld::retrieve_chunk(std::span<const Turn> turns, std::size_t firs
   for (std::size_t block = 0; block < n_blocks; ++block)
     rng.fill(Draw::kRequest, turns, kRetrievalItem + 16 * static_cast<std::uint32_t>(block),
              offsets, out.module, std::span(words.retrieval).subspan(block * stride, stride));
+  // In two short loops, so that the processor works on several modules at a time.
+  words.chosen.resize(offsets.back() - offsets.front());
   for (std::size_t i = 0; i < turns.size(); ++i) {
-    const std::uint32_t seed = index_below(words.request[4 * request_blocks() * i], n_items_);
+    const SeedItem& seed = seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
     for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e)
-      retrieve(seed, out.module[e], words.retrieval.data() + 4 * (e - offsets[0]), stride,
-               out.candidate.data() + e * n_candidates_);
+      words.chosen[e - offsets[0]] =
+          choose(seed.place[out.module[e]], words.retrieval.data() + 4 * (e - offsets[0]), stride);
+  }
+  std::uint32_t* to = out.candidate.data() + offsets[0] * n_candidates_;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const SeedItem& seed = seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
+    const std::uint32_t* pools = pools_.data() + seed.category * n_modules_ * pool_size_;
+    for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e) {
+      const std::uint32_t* pool = pools + out.module[e] * pool_size_;
+      std::uint64_t chosen = words.chosen[e - offsets[0]];
+      for (std::size_t k = 0; k < n_candidates_; ++k, chosen &= chosen - 1)
+        *to++ = pool[std::countr_zero(chosen)];
+    }
   }
 }
 
-/// A uniformly drawn subset of the module's pool (Floyd's algorithm, Bentley and Floyd, CACM 30,
-/// 1987) in the order of the module's retrieval score. The seed item is left out.
-void ItemPageWorld::retrieve(std::uint32_t seed, std::size_t m, const std::uint32_t* words,
-                             std::size_t block_stride, std::uint32_t* out) const {
-  const Pool& in = pool_of_[seeds_[seed].category * n_modules_ + m];
-  const auto pool_size = static_cast<std::uint32_t>(config_.pool);
-  const std::uint32_t* pool = pools_.data() + in.first_entry;
-  // Where the seed stands in the pool; pool_size where it does not.
-  std::uint32_t place = pool_size;
-  const std::uint32_t ahead = seed - in.first_item;  // wraps below
-  if ((seed < in.first_item ? ahead + in.category_size : ahead) < pool_size)
-    place = static_cast<std::uint32_t>(std::find(pool, pool + pool_size, seed) - pool);
-  const std::uint32_t n = place < pool_size ? pool_size - 1 : pool_size;
+/// A uniformly drawn subset of a pool without the seed item (Floyd's algorithm, Bentley and Floyd,
+/// CACM 30, 1987). Pools are in the order of retrieval scores.
+std::uint64_t ItemPageWorld::choose(std::uint8_t seed_place, const std::uint32_t* words,
+                                    std::size_t block_stride) const {
+  const bool inside = seed_place != kNowhere;
+  std::uint64_t last = pool_size_ - (inside ? 1 : 0) - n_candidates_;
   std::uint64_t chosen = 0;
-  std::uint32_t last = n - static_cast<std::uint32_t>(n_candidates_);
-  for (std::size_t k = 0; k < n_candidates_; ++k, ++last) {
-    const std::uint32_t drawn = index_below(words[k / 4 * block_stride + k % 4], last + 1);
-    const std::uint64_t bit = std::uint64_t{1} << drawn;
-    chosen |= (chosen & bit) != 0 ? std::uint64_t{1} << last : bit;
-  }
-  for (; chosen != 0; chosen &= chosen - 1) {
-    const auto bit = static_cast<std::uint32_t>(std::countr_zero(chosen));
-    *out++ = pool[bit + (bit >= place ? 1 : 0)];
-  }
+  for (std::size_t k = 0; k < n_candidates_; k += 4, words += block_stride)
+    for (std::size_t j = 0; j < std::min<std::size_t>(4, n_candidates_ - k); ++j, ++last) {
+      const std::uint64_t bit = std::uint64_t{1} << index_below(words[j], last + 1);
+      chosen |= (chosen & bit) != 0 ? std::uint64_t{1} << last : bit;
+    }
+  // What stands behind the seed moves one place on.
+  const std::uint64_t before = inside ? (std::uint64_t{1} << seed_place) - 1 : ~std::uint64_t{0};
+  return (chosen & before) | (chosen & ~before) << 1;
 }
 
 WorldEntry item_page_world() {

@@ -42,6 +42,7 @@ ItemPageWorld::ItemPageWorld(const ItemPageWorldConfig& config, const Rng& rng)
       n_modules_(static_cast<std::size_t>(config.modules)),
       n_items_(static_cast<std::uint32_t>(config.items)),
       n_candidates_(static_cast<std::size_t>(config.candidates)),
+      pool_size_(static_cast<std::size_t>(config.pool)),
       activity_noise_(std::sqrt(1 - config.activity_signal * config.activity_signal)) {
   schema_.features = item_page_features();
   schema_.modules = item_page_modules();
@@ -137,12 +138,14 @@ void ItemPageWorld::draw_items(const Rng& rng) {
   for (std::size_t i = 0; i < n_items_; ++i) {
     while (i >= category_start(category + 1)) ++category;
     const double u = Stream::to_uniform(more[4 * i]);
-    const SeedItem item{static_cast<float>(price[i]), static_cast<float>(watchers[i]),
-                        static_cast<float>(seller_score[i]),
-                        static_cast<std::uint8_t>(u < 0.5    ? 0
-                                                  : u < 0.85 ? 1
-                                                             : 2),
-                        static_cast<std::uint8_t>(Stream::to_uniform(more[4 * i + 1]) < 0.25)};
+    SeedItem item;
+    item.price = static_cast<float>(price[i]);
+    item.watchers = static_cast<float>(watchers[i]);
+    item.seller_score = static_cast<float>(seller_score[i]);
+    item.condition = u < 0.5 ? 0 : u < 0.85 ? 1 : 2;
+    item.format = Stream::to_uniform(more[4 * i + 1]) < 0.25 ? 1 : 0;
+    item.category = category;
+    item.place.fill(kNowhere);
     seeds_.push_back(item);
     schema_.items.row(static_cast<Eigen::Index>(i)) << item.price, item.watchers, item.seller_score,
         static_cast<float>(item.condition), static_cast<float>(item.format),
@@ -170,8 +173,10 @@ void ItemPageWorld::draw_pools(const Rng& rng) {
         pool[k] = {-(signal * quality_[item] + std::sqrt(1 - signal * signal) * noise), item};
       }
       std::sort(pool.begin(), pool.end());
-      pool_of_.push_back({first + pool_start(m) % n, n, static_cast<std::uint32_t>(pools_.size())});
-      for (const auto& [score, item] : pool) pools_.push_back(item);
+      for (std::uint32_t k = 0; k < pool_size; ++k) {
+        pools_.push_back(pool[k].second);
+        seeds_[pool[k].second].place[m] = static_cast<std::uint8_t>(k);
+      }
     }
   }
 }

@@ -28,6 +28,8 @@ class ItemPageWorld final : public World {
   void requests(std::span<const Turn> turns, const Rng& rng, RequestBatch& out) const override;
 
  private:
+  static constexpr std::uint8_t kNowhere = 255;
+
   /// What the catalogue knows of an item that stands on a page.
   struct SeedItem {
     float price = 0;
@@ -36,13 +38,7 @@ class ItemPageWorld final : public World {
     std::uint16_t condition = 0;
     std::uint16_t format = 0;
     std::uint32_t category = 0;
-  };
-
-  /// The items of a category that a module retrieves from: neighbours, cyclically.
-  struct Pool {
-    std::uint32_t first_item = 0;
-    std::uint32_t category_size = 0;
-    std::uint32_t first_entry = 0;  // in pools_
+    std::array<std::uint8_t, 10> place;  // by module: in its pool, kNowhere where it is not
   };
 
   struct User {
@@ -58,6 +54,7 @@ class ItemPageWorld final : public World {
     std::vector<std::uint32_t> session;    // (n_rounds, 4)
     std::vector<std::uint32_t> request;    // (n_rounds, 1 + eligibility blocks, 4)
     std::vector<std::uint32_t> retrieval;  // (retrieval blocks, n_eligible, 4)
+    std::vector<std::uint64_t> chosen;     // (n_eligible) bit k: the pool's item k is retrieved
   };
 
   void draw(std::span<const Turn> turns, const Rng& rng, Words& words) const;
@@ -66,8 +63,8 @@ class ItemPageWorld final : public World {
   std::uint32_t fill_eligible(const std::uint32_t* words, std::uint16_t* module) const;
   void retrieve_chunk(std::span<const Turn> turns, std::size_t first, const Rng& rng, Words& words,
                       RequestBatch& out) const;
-  void retrieve(std::uint32_t seed, std::size_t m, const std::uint32_t* words,
-                std::size_t block_stride, std::uint32_t* out) const;
+  std::uint64_t choose(std::uint8_t seed_place, const std::uint32_t* words,
+                       std::size_t block_stride) const;
   std::size_t request_blocks() const { return 1 + (n_modules_ + 3) / 4; }
 
   std::uint32_t category_start(std::size_t category) const {
@@ -90,6 +87,7 @@ class ItemPageWorld final : public World {
   std::size_t n_modules_;
   std::uint32_t n_items_;
   std::size_t n_candidates_;
+  std::size_t pool_size_;
   double activity_noise_;
   Schema schema_;
   Arrays parameters_;
@@ -97,7 +95,6 @@ class ItemPageWorld final : public World {
   std::vector<double> quality_;       // (n_items), hidden
   std::vector<SeedItem> seeds_;       // (n_items)
   std::vector<std::uint32_t> pools_;  // (n_categories, n_modules, pool)
-  std::vector<Pool> pool_of_;         // (n_categories, n_modules)
   std::vector<User> users_;           // (n_users)
   std::array<std::array<float, 2>, 24> hours_{};
 };
