@@ -3,6 +3,7 @@
 #include <boost/random/uniform_int_distribution.hpp>
 #include <numeric>
 
+#include "policies/learning.h"
 #include "sim/core/error.h"
 #include "sim/engine/parallel.h"
 
@@ -113,9 +114,8 @@ bool ModuleExamples::load_shard() {
   check_interrupt();
   const std::size_t index = shards_[next_shard_++];
   shard_ = rounds_.read(index, needed_columns());
+  check_examples(shard_, *rounds_.schema);
   const std::size_t n_slots = shard_.pages.module.size();
-  if (shard_.responses.click.size() != n_slots)
-    throw Error(ErrorKind::kInput, task_ + ": the log has no clicks on modules ('click')");
   if (options_.purchase && shard_.responses.purchase.size() != n_slots)
     throw Error(ErrorKind::kInput,
                 task_ + ": the log has no purchases ('purchase'); train with tasks: [click]");

@@ -1,26 +1,11 @@
 #include "policies/module_scorer.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "policies/learning.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
-
-const Array& array_of(const Arrays& state, const std::string& name,
-                      const std::vector<std::size_t>& shape) {
-  const auto found = state.find(name);
-  if (found == state.end())
-    throw Error(ErrorKind::kInput, fmt::format("trained state: no array '{}'", name));
-  const Array& array = found->second;
-  std::size_t n = 1;
-  for (const std::size_t side : shape) n *= side;
-  if (array.shape != shape || array.values.size() != n)
-    throw Error(ErrorKind::kInput,
-                fmt::format("trained state: array '{}' has shape ({}), must have ({})", name,
-                            fmt::join(array.shape, ", "), fmt::join(shape, ", ")));
-  return array;
-}
 
 ModuleScorer::ModuleScorer(const ModuleNetworkSpec& spec, const Arrays& weights) {
   Eigen::Index fan_in = spec.n_inputs;
@@ -28,8 +13,8 @@ ModuleScorer::ModuleScorer(const ModuleNetworkSpec& spec, const Arrays& weights)
   const auto fill = [&](const std::string& name, Eigen::Index first_row, Eigen::Index n_rows) {
     const auto rows = static_cast<std::size_t>(n_rows);
     const Array& weight =
-        array_of(weights, name + ".weight", {rows, static_cast<std::size_t>(fan_in)});
-    const Array& bias = array_of(weights, name + ".bias", {rows});
+        state_array(weights, name + ".weight", {rows, static_cast<std::size_t>(fan_in)});
+    const Array& bias = state_array(weights, name + ".bias", {rows});
     layers_.back().weight.middleRows(first_row, n_rows) =
         Eigen::Map<const RowMatrix>(weight.values.data(), n_rows, fan_in).cast<float>();
     layers_.back().bias.segment(first_row, n_rows) =

@@ -36,9 +36,4 @@ class ModuleScorer {
   std::vector<Layer> layers_;  // trunk, then the heads of all tasks
 };
 
-/// An array of a trained state.
-/// Raises: Error(kInput) when `state` has none of that name and shape.
-const Array& array_of(const Arrays& state, const std::string& name,
-                      const std::vector<std::size_t>& shape);
-
 }  // namespace rehearsal

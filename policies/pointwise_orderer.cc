@@ -1,5 +1,7 @@
 #include <yaml-cpp/yaml.h>
 
+#include "policies/examination.h"
+#include "policies/learning.h"
 #include "policies/makers.h"
 #include "policies/module_examples.h"
 #include "policies/module_scorer.h"
@@ -26,9 +28,10 @@ struct TrainConfig {
     return Fields()
         .choices("tasks", tasks, {"click", "purchase"},
                  "[click], or [click, purchase]: pPTR = pCTR * pCVR on a shared trunk (ESMM)")
-        .choice("position", position, {"additive", "none"},
-                "additive: a learnt logit a device and slot, dropped when serving; none: "
-                "position-blind")
+        .choice(
+            "position", position, {"additive", "ipw", "none"},
+            "additive: a learnt logit a device and slot, dropped when serving; ipw: impressions "
+            "weighted by 1 / examination, at most 10; none: position-blind")
         .add("hidden", hidden, 1, 4096, "widths of the trunk's ReLU layers; []: linear")
         .add("epochs", epochs, 1, 1000, "passes over the log at most")
         .add("patience", patience, 1, 1000,
@@ -52,9 +55,9 @@ struct PointwiseConfig {
   }
 };
 
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
+constexpr double kMostIpw = 10;  // clips 1 / examination
 
-Array to_array(const std::vector<double>& values) { return {{values.size()}, values}; }
+double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Modules by descending value pCTR * (1 + w * pCVR) of a network that looks at each alone.
 class PointwiseOrderer final : public Policy {
@@ -98,6 +101,9 @@ class PointwiseOrderer final : public Policy {
     options.batch = static_cast<std::size_t>(config_.train.batch);
     options.validation_share = config_.train.validation_share;
     options.purchase = spec_.purchase;
+    if (config_.train.position == "ipw")
+      for (const double theta : estimate_examination(context.rounds))
+        options.weight.push_back(std::min(kMostIpw, 1 / theta));
     const std::string task = "train " + context.name;
     ModuleExamples examples(context.rounds, options, context.rng, task);
     if (examples.encoder().names() != encoder_.names() ||
@@ -115,8 +121,8 @@ class PointwiseOrderer final : public Policy {
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
     const std::size_t n_inputs = encoder_.n_inputs();
-    const InputScale scale(array_of(state, "input_mean", {n_inputs}).values,
-                           array_of(state, "input_sd", {n_inputs}).values);
+    const InputScale scale(state_array(state, "input_mean", {n_inputs}).values,
+                           state_array(state, "input_sd", {n_inputs}).values);
     scorer_ = std::make_unique<ModuleScorer>(spec_, state);
     scale_ = scale;
     state_ = state;

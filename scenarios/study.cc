@@ -140,12 +140,14 @@ void check_pairs(const Study& study, const Scenario& scenario) {
 void make_study_folder(const Study& study, const std::filesystem::path& out) {
   std::error_code problem;
   const std::filesystem::path file = out / "study.yaml";
-  if (!std::filesystem::exists(file, problem)) make_empty_folder(out);
-  write_text_atomically(file, study.text);
-  std::filesystem::create_directories(out / "jobs", problem);
+  const std::filesystem::path jobs = out / "jobs";
+  // Both together are a study's folder; the file alone may be the one that somebody wrote.
+  if (!std::filesystem::exists(file, problem) || !std::filesystem::exists(jobs, problem))
+    make_empty_folder(out);
+  std::filesystem::create_directories(jobs, problem);
   if (problem)
-    throw Error(ErrorKind::kRuntime,
-                "cannot make " + (out / "jobs").string() + ": " + problem.message());
+    throw Error(ErrorKind::kRuntime, "cannot make " + jobs.string() + ": " + problem.message());
+  write_text_atomically(file, study.text);
 }
 
 /// A finished job is taken from its folder; else it runs.

@@ -93,9 +93,9 @@ TEST_CASE("a page's logits have the same bits alone, and anywhere in any batch",
 TEST_CASE("the scorer names the array that is missing or of another shape", "[module_scorer]") {
   Arrays missing = weights();
   missing.erase("click.bias");
-  CHECK_THROWS_WITH(ModuleScorer(spec(), missing), Catch::Contains("no array 'click.bias'"));
+  CHECK_THROWS_WITH(ModuleScorer(spec(), missing), Catch::Contains("'click.bias' is missing"));
   Arrays bent = weights();
   bent["trunk.1.weight"].shape = {21, 10};
   CHECK_THROWS_WITH(ModuleScorer(spec(), bent),
-                    Catch::Contains("'trunk.1.weight' has shape (21, 10), must have (10, 21)"));
+                    Catch::Contains("'trunk.1.weight' has shape (21, 10); this schema needs (10, 21)"));
 }
