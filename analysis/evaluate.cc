@@ -263,6 +263,9 @@ class Finisher {
       const auto warnings = weight_warnings(own, sums_.n_rounds);
       out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
     }
+    if (target.estimator->needs == std::vector<Need>{Need::kQHat})
+      out.warnings.push_back(
+          "the interval leaves out the error of the reward model, which is most of it");
     if (plan_.needs.support) {
       const SupportGap gap = support_gap(target.candidate);
       const auto warnings = support_warnings(&gap);

@@ -12,7 +12,9 @@ namespace rehearsal {
 /// one item. pscore = propensity_score; all items are candidates, so none are listed. Context:
 /// the category "position" (levels left, center, right), the categories user_feature_0 to _3, and
 /// user_item_affinity_j for each item. Rows carry no user id: each is a user of its own, in the
-/// file's order, so user = row. The timestamp is not kept.
+/// file's order, so user = row. The timestamp is not kept. Per-round datasets that are scored with
+/// this log stand in the file's order too (the Open Bandit Pipeline sorts by time, and may swap
+/// rows of one instant).
 ///
 /// The importer stands in scenarios/: it knows one publisher's files, while sim/log stays generic.
 /// The CSV is read twice (names of categories, then rounds): memory does not grow with it.
