@@ -1,6 +1,5 @@
 #include <yaml-cpp/yaml.h>
 
-#include "policies/examination.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
 #include "policies/module_examples.h"
@@ -28,10 +27,9 @@ struct TrainConfig {
     return Fields()
         .choices("tasks", tasks, {"click", "purchase"},
                  "[click], or [click, purchase]: pPTR = pCTR * pCVR on a shared trunk (ESMM)")
-        .choice(
-            "position", position, {"additive", "ipw", "none"},
-            "additive: a learnt logit a device and slot, dropped when serving; ipw: impressions "
-            "weighted by 1 / examination, at most 10; none: position-blind")
+        .choice("position", position, {"additive", "none"},
+                "additive: a learnt logit a device and slot, dropped when serving; none: "
+                "position-blind")
         .add("hidden", hidden, 1, 4096, "widths of the trunk's ReLU layers; []: linear")
         .add("epochs", epochs, 1, 1000, "passes over the log at most")
         .add("patience", patience, 1, 1000,
@@ -54,8 +52,6 @@ struct PointwiseConfig {
              "w in the value pCTR * (1 + w * pCVR); with tasks [click] the value is pCTR");
   }
 };
-
-constexpr double kMostIpw = 10;  // clips 1 / examination
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
@@ -101,9 +97,6 @@ class PointwiseOrderer final : public Policy {
     options.batch = static_cast<std::size_t>(config_.train.batch);
     options.validation_share = config_.train.validation_share;
     options.purchase = spec_.purchase;
-    if (config_.train.position == "ipw")
-      for (const double theta : estimate_examination(context.rounds))
-        options.weight.push_back(std::min(kMostIpw, 1 / theta));
     const std::string task = "train " + context.name;
     ModuleExamples examples(context.rounds, options, context.rng, task);
     if (examples.encoder().names() != encoder_.names() ||

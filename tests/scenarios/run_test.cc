@@ -82,7 +82,7 @@ TEST_CASE("the resolved scenario of a run gives the same results when it is run"
   CHECK(bytes_of(out + "/scenario.yaml") == bytes_of(ran().out + "/scenario.yaml"));
 }
 
-TEST_CASE("--gate exits with 1 unless the log promotes the policy") {
+TEST_CASE("the gate option exits with 1 unless the log promotes the policy") {
   REQUIRE(ran().called.status == 0);
   const Results results = read_results(RunFolder(ran().out));
   const TemporaryFolder folder;

@@ -87,7 +87,7 @@ TEST_CASE("a resolved scenario has every key and reads back with the same meanin
   CHECK(build(again).policies.size() == 3);
 }
 
-TEST_CASE("--set reaches every key, by index and by a policy's name") {
+TEST_CASE("set reaches every key, by index and by a policy's name") {
   CHECK(parse(kScenario, {"log.pages=7"}).log.pages == 7);
   CHECK(parse(kScenario, {"seed=12"}).world_seed == 12);
   CHECK(parse(kScenario, {"gate.guardrails.ptr=-0.2"}).gate.rule.guardrails.at("ptr") == -0.2);
@@ -102,7 +102,7 @@ TEST_CASE("--set reaches every key, by index and by a policy's name") {
             .name == "dice");
 }
 
-TEST_CASE("--set on one of two that share an anchor leaves the other alone") {
+TEST_CASE("set on one of two that share an anchor leaves the other alone") {
   const std::string text =
       replaced(replaced(kScenario, "{curated: 0.75, random: 0.25}", "&o {curated: 1}"),
                "log:", "  - {name: second, type: mixture, of: *o}\nlog:");

@@ -81,8 +81,6 @@ TEST_CASE("a network of clicks comes within 1 % of the best pages, from the log 
   CHECK(page_value(*aware, 0) > 0.99 * best_value(0));
   const std::shared_ptr<Policy> blind = fitted("tasks: [click], position: none");
   CHECK(page_value(*blind, 0) < page_value(*aware, 0) - 0.005 * best_value(0));
-  const std::shared_ptr<Policy> weighted = fitted("tasks: [click], position: ipw");
-  CHECK(page_value(*weighted, 0) > page_value(*blind, 0));
 }
 
 TEST_CASE("a network of clicks and purchases comes within 2 % of the best value of both") {

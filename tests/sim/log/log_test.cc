@@ -256,7 +256,7 @@ TEST_CASE("a manifest that is cut or does not add up is refused", "[log]") {
               [&] { LogReader(folder.path() / "log"); });
 }
 
-TEST_CASE("the writer refuses propensities outside (0, 1]", "[log]") {
+TEST_CASE("the writer refuses propensities that are not above 0 or are above 1", "[log]") {
   const TemporaryFolder folder;
   const double bad = GENERATE(0.0, -0.1, 1.001, std::nan(""));
   LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
