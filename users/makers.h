@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sim/user_model.h"
+#include "users/click_model.h"
 
 namespace rehearsal {
 

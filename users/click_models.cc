@@ -1,0 +1,25 @@
+#include <algorithm>
+#include <cmath>
+
+#include "sim/core/error.h"
+#include "users/click_model.h"
+#include "users/makers.h"
+
+namespace rehearsal {
+
+double log_likelihood(std::span<const double> conditional, std::span<const std::uint8_t> clicks) {
+  REHEARSAL_CHECK(conditional.size() == clicks.size());
+  double sum = 0;
+  for (std::size_t r = 0; r < clicks.size(); ++r) {
+    const double q = std::clamp(conditional[r], 1e-9, 1 - 1e-9);
+    sum += clicks[r] != 0 ? std::log(q) : std::log1p(-q);
+  }
+  return sum;
+}
+
+const Registry<ClickModelEntry>& click_models() {
+  static const Registry<ClickModelEntry> table("click model", {});
+  return table;
+}
+
+}  // namespace rehearsal
