@@ -76,6 +76,7 @@ void ListWorld::requests(std::span<const Turn> turns, const Rng& rng, RequestBat
     out.round[i] = turns[i].round;
   }
   out.n_slots.assign(n, 1);
+  out.n_positions.assign(n, static_cast<std::uint16_t>(sizes_.positions));
   out.context.assign(n * out.n_features, 0);
   out.module.assign(n, 0);
   out.module_offsets.resize(n + 1);

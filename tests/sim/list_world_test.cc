@@ -77,6 +77,8 @@ TEST_CASE("a list of as many candidates as items retrieves the catalogue in its 
   world.requests(turns_of(3), Rng(1), requests);
   CHECK(requests.candidate == std::vector<std::uint32_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3});
   CHECK(requests.module_offsets == Offsets{0, 1, 2, 3});
+  CHECK(requests.n_slots == std::vector<std::uint16_t>{1, 1, 1});
+  CHECK(requests.n_positions == std::vector<std::uint16_t>{1, 1, 1});
   CHECK(requests.candidate_offsets == Offsets{0, 4, 8, 12});
   CHECK(world.schema().modules == std::vector<std::string>{"list"});
   CHECK(world.schema().n_items == 4);
