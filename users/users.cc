@@ -5,7 +5,13 @@
 namespace rehearsal {
 
 const Registry<UserModelEntry>& user_models() {
-  static const Registry<UserModelEntry> table("user model", {item_page_users()});
+  static const Registry<UserModelEntry> table("user model",
+                                              {
+                                                  item_page_users(),
+                                                  recsim_interest_evolution_users(),
+                                                  recsim_interest_exploration_users(),
+                                                  recsim_long_term_satisfaction_users(),
+                                              });
   return table;
 }
 

@@ -6,5 +6,8 @@ namespace rehearsal {
 
 /// The lines of worlds.cc, one a file.
 WorldEntry item_page_world();
+WorldEntry recsim_interest_evolution_world();
+WorldEntry recsim_interest_exploration_world();
+WorldEntry recsim_long_term_satisfaction_world();
 
 }  // namespace rehearsal

@@ -4,7 +4,12 @@
 namespace rehearsal {
 
 const Registry<WorldEntry>& worlds() {
-  static const Registry<WorldEntry> table("world", {item_page_world()});
+  static const Registry<WorldEntry> table("world", {
+                                                       item_page_world(),
+                                                       recsim_interest_evolution_world(),
+                                                       recsim_interest_exploration_world(),
+                                                       recsim_long_term_satisfaction_world(),
+                                                   });
   return table;
 }
 
