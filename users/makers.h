@@ -8,4 +8,9 @@ namespace rehearsal {
 /// The lines of users.cc, one a file.
 UserModelEntry item_page_users();
 
+/// The lines of click_models.cc, one a file.
+ClickModelEntry carousel_click_clicks();
+ClickModelEntry carousel_page_clicks();
+ClickModelEntry grid_pbm_clicks();
+
 }  // namespace rehearsal
