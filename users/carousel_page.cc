@@ -56,7 +56,7 @@ RowClicks row_clicks_of(const RowWalk& walk) {
     Polynomial here{order.p};
     for (std::size_t t = 0; t < walk.size(); ++t) {
       const Visit visit = walk.at(order, t);
-      const Branches no_click = walk.branches(visit, 0);
+      const Branches no_click = walk.no_click(visit);
       const Branches click = walk.clicked(visit);
       add_branch(here, no_click.leave_row, click.leave_row, out.back);
       add_branch(here, no_click.exit, click.exit, out.exit);
@@ -153,9 +153,9 @@ PageEnd CarouselPage::end(const PageCells& cells) const {
   for (const auto& [share, config] : types_)
     scan(config, cells, share, [&](const RowWalk& walk, double reach) {
       const double back = through_row(walk, reach, [&](const Visit& visit, double mass) {
-        out.tired += mass * walk.branches(visit, 0).exit;
-        out.unsatisfied += mass * walk.branches(visit, 1).exit;
-        out.satisfied += mass * walk.branches(visit, 2).exit;
+        out.tired += mass * walk.no_click(visit).exit;
+        out.unsatisfied += mass * walk.unsatisfied(visit).exit;
+        out.satisfied += mass * walk.satisfied(visit).exit;
       });
       out.scanned += back * (1 - walk.next_row());
       return back;
@@ -173,7 +173,7 @@ double CarouselPage::no_click(const PageCells& cells) const {
       for (const RowOrder& order : walk.orders()) {
         double mass = entering * order.p;
         for (std::size_t t = 0; t < walk.size(); ++t) {
-          const Branches then = walk.branches(walk.at(order, t), 0);
+          const Branches then = walk.no_click(walk.at(order, t));
           sum += mass * then.exit;
           back += mass * then.leave_row;
           mass *= then.go_on;
@@ -212,7 +212,7 @@ RowEnd sample_row(const RowWalk& walk, const std::uint32_t* row, const PageNoise
     acts.examined[visit.cell] = 1;
     acts.click[visit.cell] = click;
     acts.satisfied[visit.cell] = satisfied;
-    const OutcomeSplit then = walk.after(visit, satisfied ? 2 : click ? 1 : 0);
+    const Branches then = walk.after(visit, satisfied ? 2 : click ? 1 : 0);
     const double u = Stream::to_uniform(words[3]);
     if (u < then.go_on) continue;
     return u < then.go_on + then.leave_row ? RowEnd::kBack : RowEnd::kExit;

@@ -43,7 +43,7 @@ RowJoint entered_joint(const RowWalk& walk, const SeenClicks& seen) {
       const Visit visit = walk.at(order, t);
       const Branches then = !seen.known(visit.column)    ? walk.all(visit)
                             : seen.clicked(visit.column) ? walk.clicked(visit)
-                                                         : walk.branches(visit, 0);
+                                                         : walk.no_click(visit);
       if (t + 1 >= needed) {
         out.back += mass * then.leave_row;
         out.exit += mass * then.exit;
@@ -159,8 +159,9 @@ class GivenClick {
         joint_[walk.at(order, seen).cell] += mass * visit.attraction;
       click += mass * visit.attraction;
       const Branches then = walk.clicked(visit);
+      double rest = mass * then.go_on;
       back += mass * then.leave_row;
-      back += walk.read(order, t + 1, mass * then.go_on,
+      back += walk.read(order, t + 1, walk.size(), rest,
                         [&](const Visit& later, double m) { joint_[later.cell] += m; });
     }
     reach_ = back * walk.next_row();

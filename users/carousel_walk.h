@@ -10,15 +10,11 @@
 
 namespace rehearsal {
 
-/// Joint probabilities of what happens at an examined cell: of an outcome and what follows it.
+/// Joint probabilities of an outcome at an examined cell and of what follows it.
 struct Branches {
   double go_on = 0;
   double leave_row = 0;
   double exit = 0;
-
-  Branches operator+(const Branches& other) const {
-    return {go_on + other.go_on, leave_row + other.leave_row, exit + other.exit};
-  }
 };
 
 /// An examined cell. Outcomes: 0 no click, 1 a click that does not satisfy, 2 one that does.
@@ -80,48 +76,48 @@ class RowWalk {
   }
 
   /// The t-th cell visited, t < size().
-  Visit at(const RowOrder& order, std::size_t t) const {
-    Visit visit;
-    visit.column = order.mirrored ? mirrored(t) : t;
-    visit.cell = first_ + visit.column;
-    visit.attraction = cells_.attraction[visit.cell];
-    visit.satisfaction = cells_.satisfied(visit.cell);
-    visit.decay = tired_ ? decay(t) : 1;
-    const bool window_ends = t + 1 >= visible_ && (t + 1 - visible_) % step_ == 0;
-    visit.gate = t + 1 == size_ ? 0 : window_ends ? config_.swipe : 1;
-    return visit;
+  Visit at(const RowOrder& order, std::size_t t) const { return at(order, t, window_of(t)); }
+
+  /// Of outcomes with the given probabilities: `no_click` and so on, in [0, 1].
+  Branches branches(const Visit& visit, double no_click, double click, double satisfied) const {
+    const OutcomeSplit& a = config_.no_click;
+    const OutcomeSplit& b = config_.click;
+    const OutcomeSplit& c = config_.satisfied_click;
+    const double patient = no_click * a.go_on * visit.decay;
+    const double stays = patient + click * b.go_on + satisfied * c.go_on;
+    return {
+        stays * visit.gate,
+        no_click * a.leave_row + click * b.leave_row + satisfied * c.leave_row +
+            stays * (1 - visit.gate),
+        no_click * a.exit + click * b.exit + satisfied * c.exit + (no_click * a.go_on - patient)};
+  }
+  /// What may follow an outcome; sums to 1.
+  Branches after(const Visit& visit, std::size_t outcome) const {
+    return branches(visit, outcome == 0, outcome == 1, outcome == 2);
+  }
+  Branches no_click(const Visit& visit) const { return branches(visit, visit.p(0), 0, 0); }
+  Branches unsatisfied(const Visit& visit) const { return branches(visit, 0, visit.p(1), 0); }
+  Branches satisfied(const Visit& visit) const { return branches(visit, 0, 0, visit.p(2)); }
+  Branches clicked(const Visit& visit) const { return branches(visit, 0, visit.p(1), visit.p(2)); }
+  Branches all(const Visit& visit) const {
+    return branches(visit, visit.p(0), visit.p(1), visit.p(2));
   }
 
-  /// What may follow an outcome at a cell; sums to 1.
-  OutcomeSplit after(const Visit& visit, std::size_t outcome) const {
-    const OutcomeSplit& split = outcome == 0   ? config_.no_click
-                                : outcome == 1 ? config_.click
-                                               : config_.satisfied_click;
-    const double stays = outcome == 0 ? split.go_on * visit.decay : split.go_on;
-    return {stays * visit.gate, split.leave_row + stays * (1 - visit.gate),
-            split.exit + (split.go_on - stays)};
-  }
-
-  Branches branches(const Visit& visit, std::size_t outcome) const {
-    const double p = visit.p(outcome);
-    const OutcomeSplit split = after(visit, outcome);
-    return {p * split.go_on, p * split.leave_row, p * split.exit};
-  }
-  Branches clicked(const Visit& visit) const { return branches(visit, 1) + branches(visit, 2); }
-  Branches all(const Visit& visit) const { return branches(visit, 0) + clicked(visit); }
-
-  /// Reads on from the t-th cell, `mass` of users being at it: calls seen(visit, mass) at each.
-  /// Returns: how many of them come back to the vertical scan.
+  /// Reads from the t-th cell to before the end-th, `mass` of users being at the first: calls
+  /// seen(visit, mass) at each. Returns: how many of them come back to the vertical scan; `mass`
+  /// becomes those who are at the end-th.
   template <class Seen>
-  double read(const RowOrder& order, std::size_t t, double mass, Seen&& seen) const {
+  double read(const RowOrder& order, std::size_t t, std::size_t end, double& mass,
+              Seen&& seen) const {
     double back = 0;
-    for (; t < size_; ++t) {
-      const Visit visit = at(order, t);
-      seen(visit, mass);
-      const Branches then = all(visit);
-      back += mass * then.leave_row;
-      mass *= then.go_on;
-    }
+    for (Window window = window_of(t); t < end; window = next(window))
+      for (; t < std::min(window.end, end); ++t) {
+        const Visit visit = at(order, t, window);
+        seen(visit, mass);
+        const Branches then = all(visit);
+        back += mass * then.leave_row;
+        mass *= then.go_on;
+      }
     return back;
   }
 
@@ -129,8 +125,12 @@ class RowWalk {
   template <class Seen>
   double read(double mass, Seen&& seen) const {
     if (size_ == 0) return mass;
-    double back = 0;
-    for (const RowOrder& order : orders()) back += read(order, 0, mass * order.p, seen);
+    const std::size_t same = std::min(visible_, size_);  // in every order
+    double back = read(orders_[0], 0, same, mass, seen);
+    for (const RowOrder& order : orders()) {
+      double part = mass * order.p;
+      back += read(order, same, size_, part, seen);
+    }
     return back;
   }
 
@@ -138,10 +138,29 @@ class RowWalk {
   double entry_by_logit() const;
   double decay(std::size_t t) const;
 
-  std::size_t mirrored(std::size_t t) const {
-    if (t < visible_) return t;
-    const std::size_t window = visible_ + (t - visible_) / step_ * step_;
-    return window + std::min(window + step_, size_) - 1 - t;
+  /// Columns begin ... end - 1, on the screen together.
+  struct Window {
+    std::size_t begin;
+    std::size_t end;
+  };
+  Window window_of(std::size_t t) const {
+    if (t < visible_) return {0, std::min(visible_, size_)};
+    const std::size_t begin = visible_ + (t - visible_) / step_ * step_;
+    return {begin, std::min(begin + step_, size_)};
+  }
+  Window next(const Window& window) const {
+    return {window.end, std::min(window.end + step_, size_)};
+  }
+  Visit at(const RowOrder& order, std::size_t t, const Window& window) const {
+    const bool from_right = order.mirrored && window.begin > 0;
+    Visit visit;
+    visit.column = from_right ? window.begin + window.end - 1 - t : t;
+    visit.cell = first_ + visit.column;
+    visit.attraction = cells_.attraction[visit.cell];
+    visit.satisfaction = cells_.satisfied(visit.cell);
+    visit.decay = tired_ ? decay(t) : 1;
+    visit.gate = t + 1 == size_ ? 0 : t + 1 == window.end ? config_.swipe : 1;
+    return visit;
   }
 
   const CarouselPageConfig& config_;
