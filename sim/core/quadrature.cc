@@ -90,6 +90,18 @@ Quadrature half_line(double fastest, double slowest) {
   return rule;
 }
 
+double mean_logistic(double mean, double sd) {
+  double sum = 0;
+  double weights = 0;
+  for (int i = -200; i <= 200; ++i) {
+    const double z = 0.04 * i;
+    const double weight = std::exp(-0.5 * z * z);
+    sum += weight / (1 + std::exp(-(mean + sd * z)));
+    weights += weight;
+  }
+  return sum / weights;
+}
+
 void poisson_binomial(std::span<const double> p, std::span<double> out) {
   std::fill(out.begin(), out.end(), 0.0);
   out[0] = 1;

@@ -5,6 +5,7 @@
 namespace rehearsal {
 
 /// The lines of worlds.cc, one a file.
+WorldEntry catalogue_world();
 WorldEntry item_page_world();
 WorldEntry recsim_interest_evolution_world();
 WorldEntry recsim_interest_exploration_world();
