@@ -5,6 +5,7 @@
 #include "analysis/outcome.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
+#include "sim/metrics.h"
 
 namespace rehearsal {
 
@@ -76,7 +77,7 @@ class Chunk {
     }
     rewards_.resize(plan_.metrics.size());
     for (std::size_t m = 0; m < plan_.metrics.size(); ++m)
-      position_rewards(batch_, plan_.metrics[m], rewards_[m]);
+      slot_rewards(metrics().at(plan_.metrics[m]), batch_.responses, batch_.pages, rewards_[m]);
   }
 
   void add_candidate(std::size_t c) {

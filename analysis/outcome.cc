@@ -5,6 +5,7 @@
 
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
+#include "sim/metrics.h"
 #include "sim/module_logistic.h"
 
 namespace rehearsal {
@@ -13,42 +14,45 @@ namespace {
 
 constexpr int kFolds = 2;
 
-enum class Reward { kClick, kPurchase, kRevenue };
-
-Reward reward_of(const std::string& metric) {
-  if (metric == "ctr" || metric == "clicks") return Reward::kClick;
-  if (metric == "ptr" || metric == "purchases") return Reward::kPurchase;
-  if (metric == "revenue") return Reward::kRevenue;
-  const std::vector<std::string> known{"ctr", "ptr", "revenue", "clicks", "purchases"};
-  const std::string near = nearest_name(metric, known);
-  throw Error(ErrorKind::kInput, "unknown metric '" + metric + "'" +
-                                     (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                     " Known: ctr, ptr, revenue, clicks, purchases");
+/// What must happen for a metric to be above 0: a purchase, else a click.
+Objective objective_of(const Metric& metric) {
+  const bool purchase = metric.slot_count == &ResponseBatch::purchase ||
+                        metric.slot_amount == &ResponseBatch::revenue;
+  return purchase ? Objective::kPurchase : Objective::kClick;
 }
 
-/// Mean price of what was purchased, by left-out fold and module; the log's mean where a module
-/// sold nothing.
-class Prices {
+/// Whether a success counts as 1, so that its probability is all there is to predict.
+bool counts_successes(const Metric& metric) {
+  return metric.slot_count == &ResponseBatch::purchase ||
+         metric.slot_count == &ResponseBatch::click;
+}
+
+/// Mean of a metric among its successes, by left-out fold and module; the log's mean where a module
+/// had none.
+class Amounts {
  public:
-  explicit Prices(std::size_t n_modules) : n_(kFolds * n_modules), sum_(kFolds * n_modules) {}
+  Amounts(const Metric& metric, std::size_t n_modules)
+      : metric_(metric), n_(kFolds * n_modules), sum_(kFolds * n_modules) {}
 
   void add(const Rng& rng, const LogBatch& batch) {
-    if (batch.responses.revenue.size() != batch.pages.module.size())
-      throw Error(ErrorKind::kInput, "revenue: the log has no column 'revenue'");
+    std::vector<double> amount;
+    slot_rewards(metric_, batch.responses, batch.pages, amount);
+    const std::vector<std::uint8_t>& success = objective_of(metric_) == Objective::kPurchase
+                                                   ? batch.responses.purchase
+                                                   : batch.responses.click;
     const std::size_t n_modules = n_.size() / kFolds;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const int fold = cross_fitting_fold(rng, UserId{batch.requests.user[i]}, kFolds);
       const auto learner = static_cast<std::size_t>(1 - fold);  // learns from this user
       for (std::uint32_t s = batch.pages.slot_offsets[i]; s < batch.pages.slot_offsets[i + 1];
            ++s) {
-        if (batch.responses.revenue[s] == 0) continue;
+        if (success[s] == 0) continue;
         n_[learner * n_modules + batch.pages.module[s]] += 1;
-        sum_[learner * n_modules + batch.pages.module[s]] +=
-            static_cast<double>(batch.responses.revenue[s]);
+        sum_[learner * n_modules + batch.pages.module[s]] += amount[s];
       }
     }
   }
-  void add(const Prices& other) {
+  void add(const Amounts& other) {
     for (std::size_t j = 0; j < n_.size(); ++j) {
       n_[j] += other.n_[j];
       sum_[j] += other.sum_[j];
@@ -68,6 +72,7 @@ class Prices {
   }
 
  private:
+  const Metric& metric_;
   std::vector<double> n_;
   std::vector<double> sum_;
 };
@@ -75,8 +80,8 @@ class Prices {
 class CrossFittedLogistic final : public OutcomeModel {
  public:
   CrossFittedLogistic(const Schema& schema, const Rng& rng, std::vector<ModuleLogistic> folds,
-                      std::vector<std::vector<double>> prices)
-      : encoder_(schema), rng_(rng), folds_(std::move(folds)), prices_(std::move(prices)) {
+                      std::vector<std::vector<double>> amounts)
+      : encoder_(schema), rng_(rng), folds_(std::move(folds)), amounts_(std::move(amounts)) {
     for (const ModuleLogistic& model : folds_) {
       factor_.emplace_back();
       for (const double logit : model.position) factor_.back().push_back(std::exp(-logit));
@@ -99,61 +104,49 @@ class CrossFittedLogistic final : public OutcomeModel {
       for (std::size_t k = 0; k < n; ++k) {
         const double factor = factor_[fold][encoder_.position(requests.features(i), k)];
         for (std::size_t c = 0; c < eligible.size(); ++c)
-          out.push_back(price(fold, eligible[c]) / (1 + odds_against[c] * factor));
+          out.push_back(amount(fold, eligible[c]) / (1 + odds_against[c] * factor));
       }
     }
   }
 
  private:
-  double price(std::size_t fold, std::size_t module) const {
-    return prices_.empty() ? 1.0 : prices_[fold][module];
+  double amount(std::size_t fold, std::size_t module) const {
+    return amounts_.empty() ? 1.0 : amounts_[fold][module];
   }
 
   Encoder encoder_;
   Rng rng_;
-  std::vector<ModuleLogistic> folds_;        // folds_[f] did not see users of fold f
-  std::vector<std::vector<double>> factor_;  // exp(-position logit)
-  std::vector<std::vector<double>> prices_;  // (folds, n_modules); empty: 1
+  std::vector<ModuleLogistic> folds_;         // folds_[f] did not see users of fold f
+  std::vector<std::vector<double>> factor_;   // exp(-position logit)
+  std::vector<std::vector<double>> amounts_;  // (folds, n_modules) a success; empty: 1
 };
 
-std::vector<std::vector<double>> mean_prices(const RoundSource& rounds, const Rng& rng,
-                                             int threads) {
-  Prices total(rounds.schema->n_modules());
+std::vector<std::vector<double>> mean_amounts(const Metric& metric, const RoundSource& rounds,
+                                              const Rng& rng, int threads) {
+  Amounts total(metric, rounds.schema->n_modules());
   ordered_reduce(
       rounds.n_shards, threads,
       [&](std::size_t shard) {
         Columns columns;
         columns.propensities = false;
-        Prices own(rounds.schema->n_modules());
+        columns.items = metric.item_amount != nullptr || metric.item_count != nullptr;
+        Amounts own(metric, rounds.schema->n_modules());
         own.add(rng, rounds.read(shard, columns));
         return own;
       },
-      [&](std::size_t, Prices&& own) { total.add(own); });
+      [&](std::size_t, Amounts&& own) { total.add(own); });
   return {total.means(0), total.means(1)};
-}
-
-template <class T>
-void copy_column(const std::vector<T>& column, std::size_t n_slots, const char* name,
-                 std::vector<double>& out) {
-  if (column.size() != n_slots)
-    throw Error(ErrorKind::kInput, std::string("the log has no column '") + name + "'");
-  out.assign(column.begin(), column.end());
-  for (const double reward : out)
-    if (!std::isfinite(reward))
-      throw Error(ErrorKind::kInput, std::string("the log's column '") + name +
-                                         "' holds a value that is not a finite number");
 }
 
 }  // namespace
 
 std::vector<std::shared_ptr<const OutcomeModel>> fit_outcome_models(
-    const RoundSource& rounds, const std::vector<std::string>& metrics, const Rng& rng, int threads,
+    const RoundSource& rounds, const std::vector<std::string>& names, const Rng& rng, int threads,
     ProgressSink* progress) {
   std::vector<Objective> objectives;  // each is fitted once
   std::vector<std::size_t> of_metric;
-  for (const std::string& metric : metrics) {
-    const Objective objective =
-        reward_of(metric) == Reward::kClick ? Objective::kClick : Objective::kPurchase;
+  for (const std::string& name : names) {
+    const Objective objective = objective_of(metrics().at(name));
     const auto found = std::find(objectives.begin(), objectives.end(), objective);
     of_metric.push_back(static_cast<std::size_t>(found - objectives.begin()));
     if (found == objectives.end()) objectives.push_back(objective);
@@ -173,27 +166,16 @@ std::vector<std::shared_ptr<const OutcomeModel>> fit_outcome_models(
   options.progress = progress;
   const std::vector<ModuleLogistic> fits = fit_module_logistic(rounds, specs, rng, options);
   std::vector<std::shared_ptr<const OutcomeModel>> models;
-  for (std::size_t m = 0; m < metrics.size(); ++m) {
-    std::vector<std::vector<double>> prices;
-    if (reward_of(metrics[m]) == Reward::kRevenue) prices = mean_prices(rounds, rng, threads);
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    const Metric& metric = metrics().at(names[m]);
+    std::vector<std::vector<double>> amounts;
+    if (!counts_successes(metric)) amounts = mean_amounts(metric, rounds, rng, threads);
     models.push_back(std::make_shared<CrossFittedLogistic>(
         *rounds.schema, rng,
         std::vector<ModuleLogistic>{fits[2 * of_metric[m]], fits[2 * of_metric[m] + 1]},
-        std::move(prices)));
+        std::move(amounts)));
   }
   return models;
-}
-
-void position_rewards(const LogBatch& batch, const std::string& metric, std::vector<double>& out) {
-  const std::size_t n_slots = batch.pages.module.size();
-  switch (reward_of(metric)) {
-    case Reward::kClick:
-      return copy_column(batch.responses.click, n_slots, "click", out);
-    case Reward::kPurchase:
-      return copy_column(batch.responses.purchase, n_slots, "purchase", out);
-    case Reward::kRevenue:
-      return copy_column(batch.responses.revenue, n_slots, "revenue", out);
-  }
 }
 
 }  // namespace rehearsal

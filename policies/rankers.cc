@@ -7,12 +7,13 @@ namespace rehearsal {
 
 namespace {
 
-/// All candidates of every list are placed.
+/// Items that every list places: all it retrieved, or as many as a module has room for.
 std::vector<std::uint16_t> list_sizes(const RequestBatch& requests) {
   std::vector<std::uint16_t> sizes(requests.module.size());
-  for (std::size_t m = 0; m < sizes.size(); ++m)
-    sizes[m] = static_cast<std::uint16_t>(requests.candidate_offsets[m + 1] -
-                                          requests.candidate_offsets[m]);
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    for (std::size_t m = requests.module_offsets[i]; m < requests.module_offsets[i + 1]; ++m)
+      sizes[m] = static_cast<std::uint16_t>(
+          requests.n_placed(i, requests.candidate_offsets[m + 1] - requests.candidate_offsets[m]));
   return sizes;
 }
 

@@ -8,6 +8,7 @@
 #include "policies/policies.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
+#include "sim/metrics.h"
 #include "sim/world/world.h"
 #include "users/users.h"
 
@@ -16,11 +17,6 @@ namespace rehearsal {
 namespace {
 
 constexpr std::int64_t kMostPages = std::int64_t{1} << 40;
-const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names{"ctr", "ptr", "revenue"};
-  return names;
-}
-
 Fields top_fields(Scenario& scenario) {
   return Fields()
       .add("name", scenario.name, "what the scenario is called")
@@ -246,7 +242,7 @@ Fields LogStep::fields() {
 
 Fields EstimateStep::fields() {
   return Fields()
-      .choices("metrics", metrics, metric_names(), "what is estimated, a page")
+      .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
       .choices("estimators", estimators, ::rehearsal::estimators().names(), "off-policy estimators")
       .choice("interval", interval, {"normal", "bootstrap"}, "how intervals are made")
       .add("n_bootstrap", n_bootstrap, 2, 100000, "bootstrap replicates, by user")
@@ -259,12 +255,12 @@ Fields LiveStep::fields() {
   return Fields()
       .add("baseline", baseline, "the policy that lifts are relative to")
       .add("pages", pages, 1, kMostPages, "pages that each policy shows")
-      .choices("metrics", metrics, metric_names(), "what is measured, a page");
+      .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is measured, a page");
 }
 
 Fields GateStep::fields() {
   return Fields()
-      .choice("metric", rule.metric, metric_names(), "whose lift decides")
+      .choice("metric", rule.metric, ::rehearsal::metrics().names(), "whose lift decides")
       .add("min_lift", rule.min_lift, -1, 1e6, "least lift that is promoted; 0.01 is +1 %")
       .add("guardrails", rule.guardrails, -1, 1e6, "least acceptable lift of other metrics")
       .choice("estimator", rule.estimator, estimators().names(), "whose estimates decide offline")

@@ -22,6 +22,7 @@ RequestBatch gather(const RequestBatch& requests, std::span<const std::uint32_t>
     take_rows(requests.session, i, i + 1, 1, out.session);
     take_rows(requests.round, i, i + 1, 1, out.round);
     take_rows(requests.n_slots, i, i + 1, 1, out.n_slots);
+    take_rows(requests.n_positions, i, i + 1, 1, out.n_positions);
     take_rows(requests.context, i, i + 1, requests.n_features, out.context);
     const std::uint32_t first = requests.module_offsets[i];
     const std::uint32_t last = requests.module_offsets[i + 1];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,12 +29,13 @@ enum class Level {
 
 /// Requests: everything known before the decision.
 struct RequestBatch {
-  std::vector<std::uint32_t> user;       // (n_rounds)
-  std::vector<std::uint16_t> session;    // (n_rounds)
-  std::vector<std::uint16_t> round;      // (n_rounds) within the session
-  std::vector<std::uint16_t> n_slots;    // (n_rounds) modules the page has room for
-  std::vector<float> context;            // (n_rounds, n_features), categories as their index
-  std::vector<std::uint16_t> module;     // (n_modules) eligible modules, ascending
+  std::vector<std::uint32_t> user;         // (n_rounds)
+  std::vector<std::uint16_t> session;      // (n_rounds)
+  std::vector<std::uint16_t> round;        // (n_rounds) within the session
+  std::vector<std::uint16_t> n_slots;      // (n_rounds) modules the page has room for
+  std::vector<std::uint16_t> n_positions;  // (n_rounds) items a module has room for; empty: all
+  std::vector<float> context;              // (n_rounds, n_features), categories as their index
+  std::vector<std::uint16_t> module;       // (n_modules) eligible modules, ascending
   std::vector<std::uint32_t> candidate;  // (n_candidates) as retrieved; empty: the whole catalogue
   Offsets module_offsets{0};             // (n_rounds + 1) into module
   Offsets candidate_offsets{0};          // (n_modules + 1) into candidate
@@ -49,6 +51,10 @@ struct RequestBatch {
     return {context.data() + i * n_features, n_features};
   }
   Turn turn(std::size_t i) const { return {UserId{user[i]}, session[i], round[i]}; }
+  /// Items that round i shows of a module that retrieved so many.
+  std::size_t n_placed(std::size_t i, std::size_t n_retrieved) const {
+    return n_positions.empty() ? n_retrieved : std::min<std::size_t>(n_positions[i], n_retrieved);
+  }
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -56,6 +62,8 @@ struct RequestBatch {
     f("session", Level::kRound, 1, self.session, "the user's session");
     f("round", Level::kRound, 1, self.round, "round within the session");
     f("n_slots", Level::kRound, 1, self.n_slots, "modules the page has room for");
+    f("n_positions", Level::kRound, 1, self.n_positions,
+      "items a module has room for, where it retrieves more");
     f("context", Level::kRound, self.n_features, self.context,
       "features known before the decision; categories as their index");
     f("eligible_module", Level::kModule, 1, self.module, "module that may be shown");
@@ -90,7 +98,10 @@ struct Propensities {
   std::vector<double> pscore_cascade;        // (n_slots) of the modules of slots 0..k
   std::vector<double> pscore_item_position;  // (n_slots) of this module at this slot
   std::vector<double> pscore_items;          // (n_slots) of the item order, given the module
-  std::vector<std::uint8_t> component;       // (n_rounds) part of the mixture that showed the page
+  // Given the module, item by item; empty where items stay as retrieved.
+  std::vector<double> pscore_in_module_cascade;   // (n_items) of the items 0..k
+  std::vector<double> pscore_in_module_position;  // (n_items) of this item at this place
+  std::vector<std::uint8_t> component;  // (n_rounds) part of the mixture that showed the page
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -101,6 +112,10 @@ struct Propensities {
       "probability of this module at this slot");
     f("pscore_items", Level::kSlot, 1, self.pscore_items,
       "probability of the order of the items, given the module");
+    f("pscore_in_module_cascade", Level::kItem, 1, self.pscore_in_module_cascade,
+      "probability of the module's items from the first to this one, given the module");
+    f("pscore_in_module_position", Level::kItem, 1, self.pscore_in_module_position,
+      "probability of this item at this place, given the module");
     f("behavior_component", Level::kRound, 1, self.component,
       "which part of a mixture policy showed the page");
   }
@@ -114,6 +129,14 @@ struct ResponseBatch {
   std::vector<std::uint8_t> impression;     // (n_items) in a window that was visible or swiped to
   std::vector<std::uint8_t> item_click;     // (n_items)
   std::vector<std::uint8_t> item_purchase;  // (n_items)
+  std::vector<float> item_revenue;          // (n_items) price of what was purchased
+  std::vector<float> delay;                 // (n_items) from click to purchase
+  std::vector<float> dwell;                 // (n_items) time spent after the click
+  std::vector<float> engagement;            // (n_items) what the site values, in its own unit
+  std::vector<std::uint8_t> like;           // (n_items)
+  std::vector<std::uint8_t> share;          // (n_items)
+  std::vector<std::uint8_t> hide;           // (n_items)
+  std::vector<std::uint8_t> cart;           // (n_items)
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -123,6 +146,14 @@ struct ResponseBatch {
     f("impression", Level::kItem, 1, self.impression, "the item was visible at first or swiped to");
     f("item_click", Level::kItem, 1, self.item_click, "the item was clicked");
     f("item_purchase", Level::kItem, 1, self.item_purchase, "the item was purchased");
+    f("item_revenue", Level::kItem, 1, self.item_revenue, "price paid for the item");
+    f("delay", Level::kItem, 1, self.delay, "from the click to the purchase, 0 without one");
+    f("dwell", Level::kItem, 1, self.dwell, "time spent on the item after the click");
+    f("engagement", Level::kItem, 1, self.engagement, "what the site values, in its own unit");
+    f("like", Level::kItem, 1, self.like, "the item was liked");
+    f("share", Level::kItem, 1, self.share, "the item was shared");
+    f("hide", Level::kItem, 1, self.hide, "the item was hidden");
+    f("cart", Level::kItem, 1, self.cart, "the item was put into the cart");
   }
 };
 

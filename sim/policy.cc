@@ -61,62 +61,86 @@ Propensities empty_columns(std::size_t n_rounds, std::size_t n_slots) {
   return columns;
 }
 
+/// What the ranker says of the items of one shown module, column by column.
+struct ItemScores {
+  const SlateDistribution& ranker;
+  Propensities& columns;
+
+  /// Appends the probabilities of the items in `order`, candidates of eligible module `e`.
+  /// Returns: the probability of the whole order.
+  double append(std::size_t e, std::span<const std::uint16_t> order) const {
+    const std::size_t first = columns.pscore_in_module_cascade.size();
+    columns.pscore_in_module_cascade.resize(first + order.size());
+    columns.pscore_in_module_position.resize(first + order.size());
+    if (order.empty()) return 1;
+    double* cascade = columns.pscore_in_module_cascade.data() + first;
+    ranker.prefix_probabilities(e, order, {cascade, order.size()});
+    ranker.position_probabilities(e, order,
+                                  {columns.pscore_in_module_position.data() + first, order.size()});
+    return cascade[order.size() - 1];
+  }
+  /// Of n items that the ranker cannot show so.
+  double append_impossible(std::size_t n) const {
+    columns.pscore_in_module_cascade.resize(columns.pscore_in_module_cascade.size() + n);
+    columns.pscore_in_module_position.resize(columns.pscore_in_module_position.size() + n);
+    return 0;
+  }
+};
+
 /// Places the items of eligible module `e` (index into the batch) on the page.
-/// Returns: the probability of their order.
-double show_items(const SlateDistribution* ranker, const RequestBatch& requests, std::size_t i,
-                  std::size_t e, const Rng& rng, bool with_propensities, PageBatch& pages) {
+/// Args: order: filled with the shown candidates, by their place in the retrieved list.
+/// Returns: the ranker's component that ordered them.
+std::uint8_t show_items(const SlateDistribution* ranker, const RequestBatch& requests,
+                        std::size_t i, std::size_t e, const Rng& rng,
+                        std::vector<std::uint16_t>& order, PageBatch& pages) {
   const std::size_t first = requests.candidate_offsets[e];
   const std::size_t n = requests.candidate_offsets[e + 1] - first;
   const std::uint32_t* candidates = requests.candidate.data() + first;
-  double probability = 1;
+  std::uint8_t component = 0;
   if (ranker == nullptr) {
-    pages.item.resize(pages.item.size() + n);
-    std::uint32_t* to = pages.item.data() + pages.item.size() - n;
-    for (std::size_t k = 0; k < n; ++k) to[k] = candidates[k];
+    const std::size_t n_placed = requests.n_placed(i, n);
+    pages.item.resize(pages.item.size() + n_placed);
+    std::uint32_t* to = pages.item.data() + pages.item.size() - n_placed;
+    for (std::size_t k = 0; k < n_placed; ++k) to[k] = candidates[k];
   } else {
-    const std::size_t n_placed = ranker->n_positions(e);
+    REHEARSAL_CHECK(ranker->n_positions(e) == requests.n_placed(i, n));
+    order.resize(ranker->n_positions(e));
     Scratch<std::uint16_t> ids(n);
     std::iota(ids.data(), ids.data() + n, std::uint16_t{0});
-    Scratch<std::uint16_t> order(n_placed);
     REHEARSAL_CHECK(n < (1u << kRankerBits) && requests.module[e] < (1u << kRankerBits));
     const std::uint32_t base = static_cast<std::uint32_t>(requests.module[e]) << kRankerBits;
-    ranker->sample(e, rng, {Draw::kRanker, requests.turn(i), ids.span(), base}, order.span());
-    for (const std::uint16_t choice : order.span()) pages.item.push_back(candidates[choice]);
-    if (with_propensities && n_placed > 0) {
-      Scratch<double> prefix(n_placed);
-      ranker->prefix_probabilities(e, order.span(), prefix.span());
-      probability = prefix[n_placed - 1];
-    }
+    component = ranker->sample(e, rng, {Draw::kRanker, requests.turn(i), ids.span(), base}, order);
+    for (const std::uint16_t choice : order) pages.item.push_back(candidates[choice]);
   }
   pages.item_offsets.push_back(static_cast<std::uint32_t>(pages.item.size()));
-  return probability;
+  return component;
 }
 
-/// The probability of the items of slot `slot`, of eligible module `e`; 0 for an item that was not
-/// retrieved, as no ranker of ours can show it.
-double score_items(const SlateDistribution* ranker, const RequestBatch& requests, std::size_t e,
-                   const PageBatch& pages, std::size_t slot) {
+/// The probability of the items of slot `slot` of round i, of eligible module `e`; 0 for an item
+/// that was not retrieved, as no ranker of ours can show it.
+double score_items(const SlateDistribution* ranker, const RequestBatch& requests, std::size_t i,
+                   std::size_t e, const PageBatch& pages, std::size_t slot, Propensities& columns) {
   const std::span<const std::uint32_t> shown{
       pages.item.data() + pages.item_offsets[slot],
       pages.item_offsets[slot + 1] - pages.item_offsets[slot]};
   const std::size_t first = requests.candidate_offsets[e];
   const std::span<const std::uint32_t> candidates{requests.candidate.data() + first,
                                                   requests.candidate_offsets[e + 1] - first};
-  if (shown.empty()) return 1;
-  if (shown.size() > candidates.size()) return 0;
-  if (ranker == nullptr) return std::equal(shown.begin(), shown.end(), candidates.begin()) ? 1 : 0;
-  if (shown.size() > ranker->n_positions(e)) return 0;
+  if (ranker == nullptr) {
+    if (shown.size() > requests.n_placed(i, candidates.size())) return 0;
+    return std::equal(shown.begin(), shown.end(), candidates.begin()) ? 1 : 0;
+  }
+  const ItemScores scores{*ranker, columns};
+  if (shown.size() > ranker->n_positions(e)) return scores.append_impossible(shown.size());
   Scratch<std::uint16_t> order(shown.size());
   for (std::size_t k = 0; k < shown.size(); ++k) {
     const auto at = std::find(candidates.begin(), candidates.end(), shown[k]);
     const auto choice = static_cast<std::uint16_t>(at - candidates.begin());
     const bool again = std::find(order.data(), order.data() + k, choice) != order.data() + k;
-    if (at == candidates.end() || again) return 0;
+    if (at == candidates.end() || again) return scores.append_impossible(shown.size());
     order[k] = choice;
   }
-  Scratch<double> prefix(shown.size());
-  ranker->prefix_probabilities(e, order.span(), prefix.span());
-  return prefix[shown.size() - 1];
+  return scores.append(e, order.span());
 }
 
 /// The eligible index of every module of page i.
@@ -162,20 +186,26 @@ PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rn
     columns = empty_columns(requests.size(), pages.module.size());
     columns.component.resize(requests.size());
   }
+  std::vector<std::uint16_t> order;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const std::size_t first_slot = pages.slot_offsets[i];
     Scratch<std::uint16_t> slate(pages.n_shown(i));
     const SlateAddress address{Draw::kPolicy, requests.turn(i), requests.eligible(i), 0};
-    const std::uint8_t component = slate.span().empty()
-                                       ? std::uint8_t{0}
-                                       : decisions.modules->sample(i, rng, address, slate.span());
+    std::uint8_t component = slate.span().empty()
+                                 ? std::uint8_t{0}
+                                 : decisions.modules->sample(i, rng, address, slate.span());
     for (std::size_t k = 0; k < pages.n_shown(i); ++k) {
       pages.module[first_slot + k] = requests.eligible(i)[slate[k]];
       if (!with_items) continue;
-      const double of_items =
-          show_items(decisions.items.get(), requests, i, requests.module_offsets[i] + slate[k], rng,
-                     propensities != nullptr, pages);
-      if (propensities != nullptr) columns.pscore_items[first_slot + k] = of_items;
+      const std::size_t e = requests.module_offsets[i] + slate[k];
+      const std::uint8_t part =
+          show_items(decisions.items.get(), requests, i, e, rng, order, pages);
+      if (!decisions.items) continue;
+      // Where there is one module to show, the order of its items is the decision.
+      if (requests.n_eligible(i) == 1) component = part;
+      if (propensities != nullptr)
+        columns.pscore_items[first_slot + k] =
+            ItemScores{*decisions.items, columns}.append(e, order);
     }
     if (propensities == nullptr) continue;
     columns.component[i] = component;
@@ -200,8 +230,8 @@ Propensities propensities(const Policy& policy, const RequestBatch& requests,
     score_modules(*decisions.modules, i, slate.span(), first_slot, columns);
     for (std::size_t k = 0; with_items && k < n_shown; ++k)
       columns.pscore_items[first_slot + k] =
-          score_items(decisions.items.get(), requests, requests.module_offsets[i] + slate[k], pages,
-                      first_slot + k);
+          score_items(decisions.items.get(), requests, i, requests.module_offsets[i] + slate[k],
+                      pages, first_slot + k, columns);
     columns.pscore[i] = page_probability(columns, first_slot, n_shown);
   }
   return columns;

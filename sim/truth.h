@@ -20,11 +20,15 @@ struct Latents {
 struct TruthBatch {
   std::vector<float> latents;  // (n_rounds, n_latents)
   std::size_t n_latents = 0;
-  std::vector<std::uint8_t> leave;     // (n_rounds) the user left after this round
-  std::vector<std::uint8_t> examined;  // (n_slots) the module was looked at
-  std::vector<float> p_examination;    // (n_slots)
-  std::vector<float> p_click;          // (n_slots) expected clicks
-  std::vector<float> p_purchase;       // (n_slots) expected purchases
+  std::vector<std::uint8_t> leave;           // (n_rounds) the user left after this round
+  std::vector<std::uint8_t> examined;        // (n_slots) the module was looked at
+  std::vector<float> p_examination;          // (n_slots)
+  std::vector<float> p_click;                // (n_slots) expected clicks
+  std::vector<float> p_purchase;             // (n_slots) expected purchases
+  std::vector<std::uint8_t> item_examined;   // (n_items) the item was looked at
+  std::vector<std::uint8_t> item_satisfied;  // (n_items) its click satisfied
+  std::vector<float> p_item_examination;     // (n_items)
+  std::vector<float> p_item_click;           // (n_items)
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -34,6 +38,11 @@ struct TruthBatch {
     f("p_examination", Level::kSlot, 1, self.p_examination, "probability that it is looked at");
     f("p_click", Level::kSlot, 1, self.p_click, "expected clicks on the module");
     f("p_purchase", Level::kSlot, 1, self.p_purchase, "expected purchases from the module");
+    f("item_examined", Level::kItem, 1, self.item_examined, "the item was looked at");
+    f("item_satisfied", Level::kItem, 1, self.item_satisfied, "the item's click satisfied");
+    f("p_item_examination", Level::kItem, 1, self.p_item_examination,
+      "probability that the item is looked at");
+    f("p_item_click", Level::kItem, 1, self.p_item_click, "probability that the item is clicked");
   }
 };
 

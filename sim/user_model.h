@@ -15,12 +15,22 @@ namespace rehearsal {
 struct TruthBatch;
 class World;
 
-/// Exact expectations, per slot of the given pages. Empty columns: no closed form.
+/// Exact expectations of what users do on given pages. Empty columns: no closed form.
 struct ExpectedBatch {
-  std::vector<double> examination;  // (n_slots) probability
-  std::vector<double> click;        // (n_slots) expected clicks
-  std::vector<double> purchase;     // (n_slots) expected purchases
-  std::vector<double> revenue;      // (n_slots) expected revenue
+  std::vector<double> examination;       // (n_slots) probability
+  std::vector<double> click;             // (n_slots) expected clicks
+  std::vector<double> purchase;          // (n_slots) expected purchases
+  std::vector<double> revenue;           // (n_slots) expected revenue
+  std::vector<double> item_examination;  // (n_items) probability
+  std::vector<double> item_click;        // (n_items) and so on: as ResponseBatch
+  std::vector<double> item_purchase;     // (n_items)
+  std::vector<double> item_revenue;      // (n_items)
+  std::vector<double> dwell;             // (n_items)
+  std::vector<double> engagement;        // (n_items)
+  std::vector<double> like;              // (n_items)
+  std::vector<double> share;             // (n_items)
+  std::vector<double> hide;              // (n_items)
+  std::vector<double> cart;              // (n_items)
 };
 
 /// How users behave on a page. A pure function of requests (with their latents), pages and
@@ -36,12 +46,18 @@ class UserModel {
   /// Exact probabilities where closed forms exist. Args: requests: with latents.
   virtual ExpectedBatch expected(const RequestBatch& requests, const PageBatch& pages) const = 0;
 
+  /// Fills those columns of the context that the world leaves to behaviour: what the site has seen
+  /// of these users so far (the clicks of a topic, the last item viewed), which policies may use.
+  /// Called before the page is decided. Args: requests: with latents and state.
+  virtual void observe(RequestBatch& /*requests*/) const {}
+
   /// Width of a user's evolving hidden state; 0: users do not change.
   virtual std::size_t n_state() const { return 0; }
   /// State of a user at the start. Args: state: (n_users, n_state).
   virtual void start(std::span<const UserId> /*users*/, const Rng& /*rng*/,
                      RowMatrix& /*state*/) const {}
-  /// After a round: moves the states on and says who ends the session.
+  /// After a round: moves the states on and says who ends the session; a state that lasts a session
+  /// only starts anew here for those who leave.
   /// Args: state: (n_rounds, n_state) of the rounds' users.  leaves: (n_rounds) filled with 0 or 1.
   virtual void advance(const RequestBatch& requests, const PageBatch& pages,
                        const ResponseBatch& responses, const Rng& rng, RowMatrix& state,

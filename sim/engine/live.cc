@@ -6,6 +6,7 @@
 #include "sim/core/error.h"
 #include "sim/engine/parallel.h"
 #include "sim/engine/simulate.h"
+#include "sim/metrics.h"
 #include "sim/truth.h"
 
 namespace rehearsal {
@@ -15,50 +16,21 @@ namespace {
 // Rounds of the range of users that one task plays under every policy.
 constexpr std::uint64_t kTaskRounds = 8192;
 
-/// A metric is a sum over a page's slots of one column.
-struct Metric {
-  std::string name;
-  enum { kClick, kPurchase, kRevenue } column;
-
-  double sampled(const ResponseBatch& responses, std::size_t slot) const {
-    if (column == kClick) return responses.click[slot];
-    return column == kPurchase ? responses.purchase[slot] : responses.revenue[slot];
-  }
-  const std::vector<double>& exact(const ExpectedBatch& expected) const {
-    if (column == kClick) return expected.click;
-    return column == kPurchase ? expected.purchase : expected.revenue;
-  }
-  bool recorded(const ResponseBatch& responses) const {
-    if (column == kClick) return !responses.click.empty();
-    return column == kPurchase ? !responses.purchase.empty() : !responses.revenue.empty();
-  }
-};
-
-Metric find_metric(const std::string& name) {
-  if (name == "ctr" || name == "clicks") return {name, Metric::kClick};
-  if (name == "ptr" || name == "purchases") return {name, Metric::kPurchase};
-  if (name == "revenue") return {name, Metric::kRevenue};
-  const std::vector<std::string> known{"ctr", "ptr", "revenue", "clicks", "purchases"};
-  const std::string near = nearest_name(name, known);
-  throw Error(ErrorKind::kInput, "unknown metric '" + name + "'" +
-                                     (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                                     " Known: ctr, ptr, revenue, clicks, purchases");
-}
-
 /// Adds a batch to the rows of its users.
-void add(const Played& played, const ExpectedBatch& expected, const std::vector<Metric>& metrics,
-         LiveOutcome& outcome) {
-  for (std::size_t j = 0; j < metrics.size(); ++j) {
+void add(const Played& played, const ExpectedBatch& expected,
+         const std::vector<const Metric*>& measured, LiveOutcome& outcome) {
+  std::vector<double> sampled, exact;
+  const bool with_exact = outcome.exact.size() > 0;
+  for (std::size_t j = 0; j < measured.size(); ++j) {
     const auto column = static_cast<Eigen::Index>(j);
-    if (!played.pages.module.empty() && !metrics[j].recorded(played.responses))
-      throw Error(ErrorKind::kInput,
-                  "the user model has no response for metric '" + metrics[j].name + "'");
+    slot_rewards(*measured[j], played.responses, played.pages, sampled);
+    if (with_exact) REHEARSAL_CHECK(slot_expectations(*measured[j], expected, played.pages, exact));
     for (std::size_t i = 0; i < played.requests.size(); ++i) {
       const std::uint32_t user = played.requests.user[i];
       for (std::size_t k = played.pages.slot_offsets[i]; k < played.pages.slot_offsets[i + 1];
            ++k) {
-        outcome.sampled(user, column) += metrics[j].sampled(played.responses, k);
-        if (outcome.exact.size() > 0) outcome.exact(user, column) += metrics[j].exact(expected)[k];
+        outcome.sampled(user, column) += sampled[k];
+        if (with_exact) outcome.exact(user, column) += exact[k];
       }
     }
   }
@@ -66,14 +38,15 @@ void add(const Played& played, const ExpectedBatch& expected, const std::vector<
 
 /// The user model has closed forms of all metrics: tried on one page.
 bool closed_forms(const World& world, const UserModel& users, const Policy& policy, const Rng& rng,
-                  const std::vector<Metric>& metrics) {
+                  const std::vector<const Metric*>& measured) {
   bool all = true;
   const RoundBudget one{1, world.n_users()};
   play(world, users, policy, rng, 0, 1, one, kLiveSession, 1, false,
        [&](Played& played, TruthBatch&) {
          const ExpectedBatch expected = users.expected(played.requests, played.pages);
-         for (const Metric& m : metrics)
-           all = all && m.exact(expected).size() == played.pages.module.size();
+         std::vector<double> values;
+         for (const Metric* metric : measured)
+           all = all && slot_expectations(*metric, expected, played.pages, values);
        });
   return all;
 }
@@ -85,13 +58,13 @@ std::vector<LiveOutcome> run_live(const World& world, const UserModel& users,
                                   const LiveOptions& options,
                                   std::vector<std::uint32_t>* rounds_of_user) {
   REHEARSAL_CHECK(!policies.empty() && options.n_rounds > 0);
-  std::vector<Metric> metrics;
-  for (const std::string& name : options.metrics) metrics.push_back(find_metric(name));
+  std::vector<const Metric*> measured;
+  for (const std::string& name : options.metrics) measured.push_back(&metrics().at(name));
   const RoundBudget budget{options.n_rounds, world.n_users()};
-  const bool exact = closed_forms(world, users, *policies[0], rng, metrics);
+  const bool exact = closed_forms(world, users, *policies[0], rng, measured);
   std::vector<LiveOutcome> outcomes(policies.size());
   for (LiveOutcome& outcome : outcomes) {
-    outcome.sampled.setZero(budget.n_users, static_cast<Eigen::Index>(metrics.size()));
+    outcome.sampled.setZero(budget.n_users, static_cast<Eigen::Index>(measured.size()));
     if (exact) outcome.exact = outcome.sampled;
   }
   if (rounds_of_user != nullptr) {
@@ -112,7 +85,7 @@ std::vector<LiveOutcome> run_live(const World& world, const UserModel& users,
            [&](Played& played, TruthBatch&) {
              const ExpectedBatch expected =
                  exact ? users.expected(played.requests, played.pages) : ExpectedBatch{};
-             add(played, expected, metrics, outcomes[p]);
+             add(played, expected, measured, outcomes[p]);
            });
     const double fraction = static_cast<double>(++done) / static_cast<double>(n_tasks);
     if (options.progress != nullptr) options.progress->update("live experiment", fraction, "");

@@ -19,7 +19,7 @@ struct LiveOutcome {
 
 struct LiveOptions {
   std::uint64_t n_rounds = 0;
-  std::vector<std::string> metrics;  // "ctr", "ptr", "revenue", "clicks", "purchases"
+  std::vector<std::string> metrics;  // names of sim/metrics.cc
   std::size_t batch_rounds = 1024;
   int threads = 0;
   ProgressSink* progress = nullptr;

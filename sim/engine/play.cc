@@ -60,6 +60,7 @@ class Table {
     for (const std::uint32_t u : at) turns_.push_back(progress.turn[u]);
     world_.requests(turns_, rng_, played_.requests);
     if (users_.n_state() > 0) lend_state(progress, at);
+    users_.observe(played_.requests);
     played_.pages = recommend(policy_, played_.requests, rng_,
                               with_propensities_ ? &played_.propensities : nullptr);
     users_.respond(played_.requests, played_.pages, rng_, played_.responses, &truth_);

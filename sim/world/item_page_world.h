@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "sim/core/normal.h"
+#include "sim/core/draws.h"
 #include "sim/world/item_page_config.h"
 #include "sim/world/world.h"
 
@@ -98,13 +98,5 @@ class ItemPageWorld final : public World {
   std::vector<User> users_;           // (n_users)
   std::array<std::array<float, 2>, 24> hours_{};
 };
-
-/// A number below n from one word. Args: n <= 2^32.
-inline std::uint32_t index_below(std::uint32_t word, std::uint64_t n) {
-  return static_cast<std::uint32_t>(word * n >> 32);
-}
-
-/// A standard normal number from one word.
-inline double normal_from(std::uint32_t word) { return normal_quantile(Stream::to_uniform(word)); }
 
 }  // namespace rehearsal
