@@ -5,6 +5,7 @@
 // order, so no byte depends on it. Everything is passed by reference: vectors by value have another
 // calling convention on each target.
 
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__x86_64__)

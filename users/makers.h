@@ -7,5 +7,9 @@ namespace rehearsal {
 
 /// The lines of users.cc, one a file.
 UserModelEntry item_page_users();
+UserModelEntry recogym_users();
+UserModelEntry recogym_v0_users();
+UserModelEntry deezer_carousels_users();
+UserModelEntry kuaisim_users();
 
 }  // namespace rehearsal

@@ -5,7 +5,9 @@
 namespace rehearsal {
 
 const Registry<UserModelEntry>& user_models() {
-  static const Registry<UserModelEntry> table("user model", {item_page_users()});
+  static const Registry<UserModelEntry> table(
+      "user model", {item_page_users(), recogym_users(), recogym_v0_users(),
+                     deezer_carousels_users(), kuaisim_users()});
   return table;
 }
 

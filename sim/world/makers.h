@@ -6,5 +6,9 @@ namespace rehearsal {
 
 /// The lines of worlds.cc, one a file.
 WorldEntry item_page_world();
+WorldEntry recogym_world();
+WorldEntry recogym_v0_world();
+WorldEntry deezer_carousels_world();
+WorldEntry kuaisim_world();
 
 }  // namespace rehearsal

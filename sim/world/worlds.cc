@@ -4,7 +4,9 @@
 namespace rehearsal {
 
 const Registry<WorldEntry>& worlds() {
-  static const Registry<WorldEntry> table("world", {item_page_world()});
+  static const Registry<WorldEntry> table(
+      "world", {item_page_world(), recogym_world(), recogym_v0_world(), deezer_carousels_world(),
+                kuaisim_world()});
   return table;
 }
 

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "sim/world/recogym_products.h"
 #include "tests/support/recogym_lives.h"
 #include "users/lanes.h"
 

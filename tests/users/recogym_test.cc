@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "sim/world/recogym_products.h"
 #include "tests/catch.h"
 #include "tests/support/recogym_lives.h"
 #include "tests/support/shared_files.h"

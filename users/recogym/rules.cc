@@ -5,16 +5,11 @@
 #include <numeric>
 
 #include "sim/core/error.h"
-#include "sim/core/normal.h"
+#include "sim/world/recogym_products.h"
 
 namespace rehearsal::recogym {
 
 namespace {
-
-// Items of Draw::kBehaviorModel.
-constexpr std::uint32_t kGammaItem = 0;
-constexpr std::uint32_t kMuItem = 1;
-constexpr std::uint32_t kPhiItem = 2;
 
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
@@ -84,15 +79,8 @@ Catalogue complete(RowMatrix gamma, std::vector<double> mu, const CatalogueOptio
 }
 
 Catalogue draw_catalogue(const CatalogueOptions& options, const Rng& rng) {
-  RowMatrix gamma(static_cast<Eigen::Index>(options.n_products),
-                  static_cast<Eigen::Index>(options.n_factors));
-  Stream factors = rng.stream(Draw::kBehaviorModel, {}, kGammaItem);
-  for (double& value : gamma.reshaped<Eigen::RowMajor>())
-    value = normal_quantile(factors.uniform());
-  std::vector<double> mu(options.n_products);
-  Stream means = rng.stream(Draw::kBehaviorModel, {}, kMuItem);
-  for (double& value : mu) value = options.sigma_mu * normal_quantile(means.uniform());
-  return complete(std::move(gamma), std::move(mu), options);
+  return complete(draw_gamma(options.n_products, options.n_factors, rng),
+                  draw_mu(options.n_products, options.sigma_mu, rng), options);
 }
 
 std::vector<double> view_probabilities(const Catalogue& catalogue, std::span<const double> omega) {
@@ -128,14 +116,6 @@ RowMatrix cluster_clicks(const RowMatrix& transitions, const RowMatrix& phi) {
   RowMatrix out = scale * (transitions + transitions.transpose()) + phi;
   for (double& value : out.reshaped()) value = click_link_v0(value);
   return out;
-}
-
-RowMatrix draw_phi(std::size_t n_products, double variance, const Rng& rng) {
-  RowMatrix phi(static_cast<Eigen::Index>(n_products), static_cast<Eigen::Index>(n_products));
-  Stream stream = rng.stream(Draw::kBehaviorModel, {}, kPhiItem);
-  for (double& value : phi.reshaped<Eigen::RowMajor>())
-    value = std::sqrt(variance) * normal_quantile(stream.uniform());
-  return phi;
 }
 
 }  // namespace rehearsal::recogym

@@ -73,7 +73,5 @@ RowMatrix cluster_transitions(std::size_t n_products, std::size_t n_clusters);
 /// v0: P(click on a | last view v) = link(n_products / 5 (T + T') + phi)(a, v).
 /// Args: transitions: T.  phi: (n_products, n_products).
 RowMatrix cluster_clicks(const RowMatrix& transitions, const RowMatrix& phi);
-/// phi ~ N(0, variance). Args: rng: of the world's own seed.
-RowMatrix draw_phi(std::size_t n_products, double variance, const Rng& rng);
 
 }  // namespace rehearsal::recogym
