@@ -1,14 +1,19 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "analysis/results.h"
 
 namespace rehearsal {
 
 /// One column of importance weights, summed (estimators.md D.4).
 struct WeightStats {
-  static constexpr std::size_t kLargest = 64;
+  /// Enough for the Pareto tail, ceil(3 sqrt(n)), of 116,000 weights; beyond, the tail that is
+  /// fitted is shorter than the usual one: less bias, a standard error of k of about (1 + k) / 32.
+  static constexpr std::size_t kLargest = 1024;
 
   double n = 0;
   double sum = 0;
@@ -28,6 +33,42 @@ struct WeightStats {
   double mean_standard_error() const;
 };
 
+/// A generalized Pareto distribution of what weights have above `cutoff`.
+struct ParetoTail {
+  std::size_t n = 0;  // weights in it
+  double cutoff = 0;
+  double k = 0;      // shape, regularized: below 0.5 good, to 0.7 bearable, above not to be trusted
+  double raw_k = 0;  // as fitted
+  double sigma = 0;  // scale
+
+  /// Args: p: in (0, 1). Returns: a weight.
+  double quantile(double p) const;
+};
+
+/// Fits the tail (Zhang and Stephens, Technometrics 2009; regularized as in Vehtari et al., JMLR
+/// 2024): the largest min(floor(n / 5), ceil(3 sqrt(n))) of n weights, or as many as are given.
+/// Args: largest: descending; all n or the first of them.
+/// Returns: nothing for fewer than 5 in the tail, and where so many are equal that there is no tail
+/// to fit (weights of a few levels only).
+std::optional<ParetoTail> pareto_tail(std::span<const double> largest, double n);
+/// Pareto-smoothed weights: the tail replaced by its quantiles at (j - 1/2) / M, none above the
+/// largest weight; the weights themselves where there is no tail. Order is kept.
+std::vector<double> smoothed_weights(std::span<const double> weights);
+
+/// What weights say of an estimate made with them.
+struct WeightDiagnostics {
+  double ess = 0;            // (sum w)^2 / sum w^2
+  double largest_share = 0;  // of the sum
+  Interval mean;             // must hold 1
+  double zero_share = 0;
+  std::optional<double> pareto_k;
+};
+WeightDiagnostics diagnose(const WeightStats& stats, double confidence);
+WeightDiagnostics diagnose(std::span<const double> weights, double confidence);
+
+/// sum (w - w_hat) / sum w: the share of the weight that clipping or shrinking takes away.
+double clipped_mass(std::span<const double> weights, std::span<const double> shrunken);
+
 /// A policy's probability mass where the behaviour shows nothing.
 struct SupportGap {
   double mass = 0;        // share of its slots, 0 to 1
@@ -35,7 +76,9 @@ struct SupportGap {
   double worst_mass = 0;  // its share of pages
 };
 
-/// Plain-language warnings about weights of an estimator; empty when all is well.
+/// Plain-language warnings about weights of an estimator; empty when all is well: no logged page
+/// counts, a few carry half the weight, a heavy tail (Pareto k above 0.7), few effective rounds, a
+/// mean weight 4 standard errors or more from 1.
 /// Args: stats: one a slot for slot-wise weights, else one.  n_rounds: of the log.
 std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds);
 /// The same about support. Args: gap: null where it is not known.

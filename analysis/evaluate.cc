@@ -7,6 +7,7 @@
 
 #include "analysis/evaluation_sums.h"
 #include "analysis/intervals.h"
+#include "analysis/list_outcome.h"
 #include "analysis/outcome.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
@@ -118,7 +119,9 @@ std::vector<std::shared_ptr<const OutcomeModel>> outcome_models(const RoundSourc
     if (options.outcome_models.count(metric) == 0) to_fit.push_back(metric);
   std::vector<std::shared_ptr<const OutcomeModel>> fitted;
   if (!to_fit.empty())
-    fitted = fit_outcome_models(rounds, to_fit, rng, options.threads, options.progress);
+    fitted = decision_of(*rounds.schema) == Decision::kItems
+                 ? fit_list_outcome_models(rounds, to_fit, rng, options.threads)
+                 : fit_outcome_models(rounds, to_fit, rng, options.threads, options.progress);
   std::vector<std::shared_ptr<const OutcomeModel>> models;
   std::size_t next = 0;
   for (const std::string& metric : options.metrics) {
@@ -285,8 +288,11 @@ class Finisher {
       if (gap[c] > gap[worst]) worst = c;
     }
     out.worst_mass = gap[worst] / sums_.n_rounds;
-    out.where = fmt::format("{} at slot {}", plan_.rounds.schema->modules[worst % plan_.n_modules],
-                            worst / plan_.n_modules);
+    out.where =
+        plan_.decision == Decision::kItems
+            ? fmt::format("items at position {}", worst)
+            : fmt::format("{} at slot {}", plan_.rounds.schema->modules[worst % plan_.n_modules],
+                          worst / plan_.n_modules);
     return out;
   }
 
@@ -324,12 +330,14 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.rounds = rounds;
   plan.candidates = candidates;
   plan.metrics = options.metrics;
-  plan.n_slots = rounds.schema->n_slots;
-  plan.n_modules = rounds.schema->n_modules();
+  plan.decision = decision_of(*rounds.schema);
+  plan.n_slots = n_places(*rounds.schema, plan.decision);
+  plan.n_modules = n_named_choices(*rounds.schema, plan.decision);
   plan.rng = rng;
   choose_rounds(info, behavior, options, plan);
   const std::vector<const EstimatorEntry*> entries = chosen(options.estimators, plan.behavior);
   plan.needs = needs_of(entries, candidates, plan.behavior);
+  if (plan.decision == Decision::kItems) plan.needs.items = false;  // they are the decision
   add_targets(entries, baseline, plan);
   if (options.interval == "bootstrap")
     plan.n_bootstrap = static_cast<std::size_t>(options.n_bootstrap);

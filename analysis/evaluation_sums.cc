@@ -25,6 +25,7 @@ class Chunk {
     batch_.pages = gather(shard.pages, rows);
     batch_.propensities = gather(shard.propensities, shard.pages, rows);
     batch_.responses = gather(shard.responses, shard.pages, rows);
+    if (list()) as_logged_ = batch_;
     index_users();
     weigh_behavior();
     score_outcomes();
@@ -37,6 +38,10 @@ class Chunk {
   }
 
  private:
+  bool list() const { return plan_.decision == Decision::kItems; }
+  /// The requests as policies and reward models know them.
+  const RequestBatch& requests() const { return list() ? as_logged_.requests : batch_.requests; }
+
   void index_users() {
     user_of_.resize(batch_.size());
     ids_.clear();
@@ -55,14 +60,15 @@ class Chunk {
     std::unique_ptr<SlateDistribution> slates;
     const bool restated = plan_.component >= 0;
     if (restated || plan_.needs.pseudo_inverse || plan_.needs.support)
-      slates = plan_.behavior->distribution(batch_.requests);
-    if (restated && plan_.needs.items) {
+      slates = decide(*plan_.behavior, plan_.decision, requests());
+    if (restated && (plan_.needs.items || list())) {
       batch_.propensities = propensities(*plan_.behavior, batch_.requests, batch_.pages);
     } else if (restated) {
       batch_.propensities.pscore_items.clear();
       batch_.propensities =
           module_propensities(logged_rounds(batch_, nullptr, {}, cache_), *slates);
     }
+    if (list()) batch_ = items_as_choices(batch_);
     logged_ = logged_rounds(batch_, slates.get(), plan_.needs, cache_);
   }
 
@@ -70,18 +76,27 @@ class Chunk {
     q_hat_.resize(plan_.outcome_models.size());
     shown_.resize(plan_.outcome_models.size());
     for (std::size_t m = 0; m < q_hat_.size(); ++m) {
-      plan_.outcome_models[m]->predict(batch_.requests, q_hat_[m]);
+      plan_.outcome_models[m]->predict(requests(), q_hat_[m]);
       if (q_hat_[m].size() != logged_.cell_offsets.back())
         throw Error(ErrorKind::kInput, "q_hat: the model's predictions do not fit the log's pages");
       shown_q_hat(logged_, q_hat_[m], shown_[m]);
     }
     rewards_.resize(plan_.metrics.size());
-    for (std::size_t m = 0; m < plan_.metrics.size(); ++m)
-      slot_rewards(metrics().at(plan_.metrics[m]), batch_.responses, batch_.pages, rewards_[m]);
+    for (std::size_t m = 0; m < plan_.metrics.size(); ++m) {
+      const Metric& metric = metrics().at(plan_.metrics[m]);
+      if (list())
+        item_rewards(metric, as_logged_.responses, as_logged_.pages, rewards_[m]);
+      else
+        slot_rewards(metric, batch_.responses, batch_.pages, rewards_[m]);
+    }
   }
 
   void add_candidate(std::size_t c) {
-    policy_weights(logged_, *plan_.candidates[c].policy, plan_.needs, weights_);
+    const Policy& policy = *plan_.candidates[c].policy;
+    if (list())
+      slate_weights(logged_, *decide(policy, plan_.decision, requests()), plan_.needs, weights_);
+    else
+      policy_weights(logged_, policy, plan_.needs, weights_);
     add_stats(c);
     if (plan_.needs.support) add_gap(c);
     const std::size_t per_metric =
@@ -140,7 +155,7 @@ class Chunk {
       for (std::size_t k = 0; k < batch_.pages.n_shown(i); ++k)
         for (const std::uint16_t module : eligible) {
           if (logged_.unsupported[cell] != 0)
-            gap[k * plan_.n_modules + module] += weights_.marginals[cell];
+            gap[k * plan_.n_modules + (list() ? 0 : module)] += weights_.marginals[cell];
           ++cell;
         }
     }
@@ -186,7 +201,8 @@ class Chunk {
   const EvaluationPlan& plan_;
   PseudoInverseCache& cache_;
   EvaluationSums& sums_;
-  LogBatch batch_;
+  LogBatch batch_;      // decisions: modules on pages, or items in lists
+  LogBatch as_logged_;  // of lists only
   LoggedRounds logged_;
   PolicyWeights weights_;
   std::size_t n_users_ = 0;
@@ -241,7 +257,8 @@ void EvaluationSums::add(const EvaluationSums& other) {
 
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {
   Columns columns;
-  columns.candidates = columns.items = plan.needs.items;
+  columns.candidates = columns.items = plan.needs.items || plan.decision == Decision::kItems;
+  for (const std::string& metric : plan.metrics) columns.items |= metrics().at(metric).of_items();
   const LogBatch batch = plan.rounds.read(shard, columns);
   if (plan.component >= 0 && batch.propensities.component.size() != batch.size())
     throw Error(ErrorKind::kInput, "log_subset: the log has no column 'behavior_component'");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/decision.h"
 #include "analysis/diagnostics.h"
 #include "analysis/evaluate.h"
 #include "analysis/weights.h"
@@ -33,8 +34,9 @@ struct EvaluationPlan {
   std::vector<std::shared_ptr<const OutcomeModel>> outcome_models;  // by metric; empty: no q_hat
   std::vector<Target> targets;  // candidate by candidate, metrics x estimators
   std::size_t n_columns = 1;
-  std::size_t n_slots = 1;
-  std::size_t n_modules = 1;
+  Decision decision = Decision::kModules;
+  std::size_t n_slots = 1;    // most places of a decision
+  std::size_t n_modules = 1;  // choices with names
   WeightNeeds needs;
   const Policy* behavior = nullptr;  // of the rounds used; null: not known
   int component = -1;                // >= 0: only its rounds, with behavior's own propensities

@@ -1,9 +1,7 @@
 #include "analysis/live_statistics.h"
 
-#include <cmath>
-#include <limits>
-
 #include "analysis/intervals.h"
+#include "analysis/ratio.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -12,62 +10,11 @@ namespace {
 
 using Column = std::vector<double>;  // (n_users)
 
-struct Ratio {
-  double value = 0;
-  double standard_error = 0;
-};
-
 Column column(const RowMatrix& sums, std::size_t metric) {
   Column out(static_cast<std::size_t>(sums.rows()));
   for (std::size_t u = 0; u < out.size(); ++u)
     out[u] = sums(static_cast<Eigen::Index>(u), static_cast<Eigen::Index>(metric));
   return out;
-}
-
-double total(const Column& column) {
-  double sum = 0;
-  for (const double value : column) sum += value;
-  return sum;
-}
-
-/// n / (n - 1) times the sum of squares of what the users add: the variance of a sum over users.
-double clustered_error(const Column& influence, double n_users) {
-  double squares = 0;
-  for (const double value : influence) squares += value * value;
-  return n_users < 2 ? 0.0 : std::sqrt(squares * n_users / (n_users - 1));
-}
-
-/// Sum over sum, users as the unit, by the delta method. Users of the other arm have weight 0.
-/// Args: in: (n_users) 1 for users that count.
-Ratio per_round(const Column& sums, const Column& rounds, const Column& in) {
-  double y = 0, n = 0, users = 0;
-  for (std::size_t u = 0; u < sums.size(); ++u) {
-    y += in[u] * sums[u];
-    n += in[u] * rounds[u];
-    users += in[u];
-  }
-  if (n == 0) return {std::numeric_limits<double>::quiet_NaN(), 0};
-  Column influence(sums.size());
-  for (std::size_t u = 0; u < sums.size(); ++u)
-    influence[u] = in[u] * (sums[u] - y / n * rounds[u]) / n;
-  return {y / n, clustered_error(influence, users)};
-}
-
-/// Lift of the same users: sum a / sum b - 1. What a user adds is a - (A / B) b, over B.
-Ratio paired_lift(const Column& a, const Column& b) {
-  const double sum_b = total(b);
-  if (!(sum_b > 0)) return {std::numeric_limits<double>::quiet_NaN(), 0};
-  const double ratio = total(a) / sum_b;
-  Column influence(a.size());
-  for (std::size_t u = 0; u < a.size(); ++u) influence[u] = (a[u] - ratio * b[u]) / sum_b;
-  return {ratio - 1, clustered_error(influence, static_cast<double>(a.size()))};
-}
-
-/// Lift of one group of users over another.
-Ratio unpaired_lift(const Ratio& a, const Ratio& b) {
-  if (!(b.value > 0)) return {std::numeric_limits<double>::quiet_NaN(), 0};
-  const double ratio = a.value / b.value;
-  return {ratio - 1, std::hypot(a.standard_error, ratio * b.standard_error) / b.value};
 }
 
 class Statistics {

@@ -129,7 +129,7 @@ std::vector<std::vector<double>> mean_amounts(const Metric& metric, const RoundS
       [&](std::size_t shard) {
         Columns columns;
         columns.propensities = false;
-        columns.items = metric.item_amount != nullptr || metric.item_count != nullptr;
+        columns.items = metric.of_items();
         Amounts own(metric, rounds.schema->n_modules());
         own.add(rng, rounds.read(shard, columns));
         return own;

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "analysis/decision.h"
 #include "analysis/evaluate.h"
 #include "analysis/weights.h"
 #include "sim/core/error.h"
@@ -85,7 +86,8 @@ void add_page(const std::vector<double>& score, const std::vector<std::uint8_t>&
   sums.reciprocal_rank += first;
 }
 
-RankingSums rank_shard(const LogBatch& batch, const Policy& policy, int component) {
+RankingSums rank_shard(const LogBatch& batch, const Policy& policy, Decision decision,
+                       int component) {
   const Propensities& logged = batch.propensities;
   if (component >= 0 && logged.component.size() != batch.size())
     throw Error(ErrorKind::kInput, "ranking metrics: the log has no column 'behavior_component'");
@@ -94,13 +96,15 @@ RankingSums rank_shard(const LogBatch& batch, const Policy& policy, int componen
     if (component < 0 || logged.component[i] == component) rows.push_back(i);
   LogBatch kept;
   kept.requests = gather(batch.requests, rows);
+  kept.propensities = gather(logged, batch.pages, rows);
   kept.responses = gather(batch.responses, batch.pages, rows);
   kept.pages = gather(batch.pages, rows);
+  const std::unique_ptr<SlateDistribution> slates = decide(policy, decision, kept.requests);
+  if (decision == Decision::kItems) kept = items_as_choices(kept);
   if (kept.responses.click.size() != kept.pages.module.size())
     throw Error(ErrorKind::kInput, "ranking metrics: the log has no column 'click'");
   PseudoInverseCache cache;
   const LoggedRounds located = logged_rounds(kept, nullptr, {}, cache);
-  const std::unique_ptr<SlateDistribution> slates = policy.distribution(kept.requests);
   RankingSums sums;
   RowMatrix scratch;
   for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -132,10 +136,15 @@ int component_index(const LogInfo& info, const std::string& component) {
 std::map<std::string, double> ranking_metrics(const RoundSource& rounds, const LogInfo& info,
                                               const Policy& policy, const std::string& component) {
   const int index = component_index(info, component);
+  const Decision decision = decision_of(*rounds.schema);
+  Columns columns;
+  columns.items = columns.candidates = decision == Decision::kItems;
   RankingSums total;
   ordered_reduce(
       rounds.n_shards, 0,
-      [&](std::size_t shard) { return rank_shard(rounds.read(shard, {}), policy, index); },
+      [&](std::size_t shard) {
+        return rank_shard(rounds.read(shard, columns), policy, decision, index);
+      },
       [&](std::size_t, RankingSums&& sums) { total.add(sums); });
   std::map<std::string, double> out;
   if (total.click_pairs > 0) out["auc_click"] = total.click_won / total.click_pairs;

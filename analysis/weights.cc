@@ -196,25 +196,29 @@ LoggedRounds logged_rounds(const LogBatch& batch, const SlateDistribution* behav
   return out;
 }
 
-void policy_weights(const LoggedRounds& logged, const Policy& policy, const WeightNeeds& needs,
-                    PolicyWeights& out) {
+void slate_weights(const LoggedRounds& logged, const SlateDistribution& slates,
+                   const WeightNeeds& needs, PolicyWeights& out) {
   const LogBatch& batch = *logged.batch;
-  const std::unique_ptr<SlateDistribution> slates = policy.distribution(batch.requests);
-  check_fits(batch, *slates);
+  check_fits(batch, slates);
   resize(logged, needs, out);
   std::vector<double> scratch;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     scratch.resize(n_slots_of(batch, i));
-    if (needs.marginals()) slates->marginals(i, grid(out.marginals, logged, *slates, i));
-    if (needs.item_position) item_position_weights(logged, *slates, i, scratch, out);
-    if (needs.page || needs.cascade) prefix_weights(logged, *slates, i, scratch, out);
+    if (needs.marginals()) slates.marginals(i, grid(out.marginals, logged, slates, i));
+    if (needs.item_position) item_position_weights(logged, slates, i, scratch, out);
+    if (needs.page || needs.cascade) prefix_weights(logged, slates, i, scratch, out);
     if (needs.pseudo_inverse) {
       const std::size_t cell = logged.cell_offsets[i];
       out.pseudo_inverse[i] = dot(out.marginals.data() + cell, logged.gamma_inverse.data() + cell,
                                   logged.cell_offsets[i + 1] - cell);
     }
   }
-  if (needs.items) apply_item_ratios(logged, item_ratios(batch, policy), needs, out);
+}
+
+void policy_weights(const LoggedRounds& logged, const Policy& policy, const WeightNeeds& needs,
+                    PolicyWeights& out) {
+  slate_weights(logged, *policy.distribution(logged.batch->requests), needs, out);
+  if (needs.items) apply_item_ratios(logged, item_ratios(*logged.batch, policy), needs, out);
 }
 
 Propensities module_propensities(const LoggedRounds& logged, const SlateDistribution& slates) {

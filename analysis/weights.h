@@ -48,7 +48,11 @@ struct PolicyWeights {
 LoggedRounds logged_rounds(const LogBatch& batch, const SlateDistribution* behavior,
                            const WeightNeeds& needs, PseudoInverseCache& cache);
 
-/// Importance weights pi / mu of a policy's pages (estimators.md C.1, C.3; item orders by C.5).
+/// Importance weights pi / mu of decisions (estimators.md C.1, C.3). Args: slates: the evaluation
+/// policy's, over the batch's requests.  needs: without items.
+void slate_weights(const LoggedRounds& logged, const SlateDistribution& slates,
+                   const WeightNeeds& needs, PolicyWeights& out);
+/// The same of a policy's pages, item orders included where needs.items (C.5).
 /// Raises: as Policy::distribution.
 void policy_weights(const LoggedRounds& logged, const Policy& policy, const WeightNeeds& needs,
                     PolicyWeights& out);

@@ -21,6 +21,7 @@ FieldDescriptions describe_linucb();
 FieldDescriptions describe_logistic();
 FieldDescriptions describe_pointwise_orderer();
 FieldDescriptions describe_oracle();
+FieldDescriptions describe_ranked_list();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -31,12 +32,17 @@ PolicyPtr make_linucb(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_logistic(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pointwise_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_oracle(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_ranked_list(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();
+FieldDescriptions describe_plackett_luce_ranker();
 
 RankerPtr make_retrieval_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_uniform_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_popularity_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_plackett_luce_ranker(const PluginConfig& config, const Schema& schema);
+/// Items as retrieved: what a policy without a ranker does.
+RankerPtr retrieval_ranker();
 
 }  // namespace rehearsal

@@ -66,6 +66,35 @@ class Mixture final : public Policy {
   std::vector<Part> parts_;
 };
 
+/// Orders of items, mixed by one coin a list. A part without a ranker keeps them as retrieved.
+class MixtureOfRankers final : public Ranker {
+ public:
+  MixtureOfRankers(std::vector<std::shared_ptr<const Ranker>> parts, std::vector<double> weights)
+      : parts_(std::move(parts)), weights_(std::move(weights)) {}
+
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    std::vector<std::unique_ptr<SlateDistribution>> distributions;
+    for (const auto& part : parts_) distributions.push_back(part->distribution(requests));
+    return make_mixture(std::move(distributions), weights_);
+  }
+  bool deterministic() const override { return parts_.size() == 1 && parts_[0]->deterministic(); }
+
+ private:
+  std::vector<std::shared_ptr<const Ranker>> parts_;
+  std::vector<double> weights_;
+};
+
+std::shared_ptr<const Ranker> mix_rankers(const std::vector<Mixture::Part>& parts) {
+  std::vector<std::shared_ptr<const Ranker>> rankers;
+  std::vector<double> weights;
+  for (const Mixture::Part& part : parts) {
+    const std::shared_ptr<const Ranker> own = part.policy->shared_ranker();
+    rankers.push_back(own ? own : retrieval_ranker());
+    weights.push_back(part.weight);
+  }
+  return std::make_shared<MixtureOfRankers>(std::move(rankers), std::move(weights));
+}
+
 std::shared_ptr<Policy> find_part(const std::string& name, const PluginConfig& config,
                                   const PolicyContext& context) {
   const auto found = context.others.find(name);
@@ -75,11 +104,12 @@ std::shared_ptr<Policy> find_part(const std::string& name, const PluginConfig& c
     config.refuse("of." + name, unknown_name("policy", name, known) +
                                     " (a mixture is of policies that stand before it)");
   }
-  if (found->second->ranker())
+  if (found->second->ranker() && context.schema.n_modules() > 1)
     config.refuse("of." + name,
                   "the policy '" + name +
-                      "' has a ranker of its own; a mixture mixes orders of modules, so give the "
-                      "ranker to the mixture and mix policies without");
+                      "' has a ranker of its own; on pages of several modules a mixture mixes "
+                      "orders of modules, so give the ranker to the mixture and mix policies "
+                      "without");
   return found->second;
 }
 
@@ -99,7 +129,13 @@ std::unique_ptr<Policy> make_mixture_policy(const PluginConfig& config,
     sum += weight;
   }
   if (std::abs(sum - 1) > 1e-9) config.refuse("of", fmt::format("shares sum to {}, not to 1", sum));
-  return std::make_unique<Mixture>(std::move(parts));
+  const bool ranked = std::any_of(parts.begin(), parts.end(), [](const Mixture::Part& part) {
+    return part.policy->ranker() != nullptr;
+  });
+  const std::shared_ptr<const Ranker> ranker = ranked ? mix_rankers(parts) : nullptr;
+  auto mixture = std::make_unique<Mixture>(std::move(parts));
+  if (ranker) mixture->set_ranker(ranker);
+  return mixture;
 }
 
 }  // namespace rehearsal

@@ -13,6 +13,12 @@ const Registry<PolicyEntry>& policies() {
            .source = "this project",
            .describe = describe_uniform,
            .make = make_uniform_policy},
+          {.name = "ranked_list",
+           .summary = "modules in the schema's order: in a world of one module, a ranked list that "
+                      "its ranker decides",
+           .source = "this project",
+           .describe = describe_ranked_list,
+           .make = make_ranked_list},
           {.name = "static_order",
            .summary = "one fixed order of modules, the same for everyone",
            .source = "Lo et al., RecSys 2021 (the curated page it starts from)",
@@ -83,6 +89,12 @@ const Registry<RankerEntry>& rankers() {
                      .source = "this project",
                      .describe = describe_popularity_ranker,
                      .make = make_popularity_ranker},
+                    {.name = "plackett_luce",
+                     .summary = "items drawn one after another, in proportion to the exponential "
+                                "of a weighted sum of their features",
+                     .source = "Plackett, Applied Statistics 1975; Luce 1959",
+                     .describe = describe_plackett_luce_ranker,
+                     .make = make_plackett_luce_ranker},
                 });
   return table;
 }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <map>
+
 #include "policies/makers.h"
 #include "sim/core/error.h"
 
@@ -101,13 +103,61 @@ std::vector<std::size_t> columns_of_items(const std::string& prefix, const Plugi
   return columns;
 }
 
+struct PlackettLuceRankerConfig {
+  std::map<std::string, double> weights;
+  double temperature = 1;
+  Fields fields() {
+    return Fields()
+        .add("weights", weights, -1e6, 1e6,
+             "score of an item: the sum of its features times these, such as {quality: 2}")
+        .add("temperature", temperature, 1e-3, 1e6,
+             "scores are divided by it; high: nearly uniform, low: nearly always the best first");
+  }
+};
+
+/// Items by Plackett-Luce draws with log weights linear in their features.
+class PlackettLuceRanker final : public Ranker {
+ public:
+  /// Args: log_weight: (n_items of the catalogue).
+  explicit PlackettLuceRanker(std::vector<double> log_weight)
+      : log_weight_(std::move(log_weight)) {}
+
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    std::vector<double> own;
+    own.reserve(requests.candidate.size());
+    for (const std::uint32_t item : requests.candidate) {
+      if (item >= log_weight_.size())
+        throw Error(ErrorKind::kInput,
+                    fmt::format("candidate item {} is not in the catalogue of {}", item,
+                                log_weight_.size()));
+      own.push_back(log_weight_[item]);
+    }
+    return make_plackett_luce(requests.candidate_offsets, list_sizes(requests), std::move(own));
+  }
+  bool deterministic() const override { return false; }
+
+ private:
+  std::vector<double> log_weight_;
+};
+
+/// The column of an item feature. Args: key: in the configuration.
+Eigen::Index item_column(const Schema& schema, const std::string& name, const std::string& key,
+                         const PluginConfig& config) {
+  const std::vector<std::string>& known = schema.item_features;
+  const auto found = std::find(known.begin(), known.end(), name);
+  if (found == known.end()) config.refuse(key, unknown_name("item feature", name, known));
+  return static_cast<Eigen::Index>(found - known.begin());
+}
+
 }  // namespace
+
+std::shared_ptr<const Ranker> retrieval_ranker() { return std::make_shared<Retrieval>(); }
 
 FieldDescriptions describe_plain_ranker() { return describe_fields<PlainConfig>(); }
 
 std::shared_ptr<const Ranker> make_retrieval_ranker(const PluginConfig& config, const Schema&) {
   config.read<PlainConfig>();
-  return std::make_shared<Retrieval>();
+  return retrieval_ranker();
 }
 
 std::shared_ptr<const Ranker> make_uniform_ranker(const PluginConfig& config, const Schema&) {
@@ -125,18 +175,29 @@ std::shared_ptr<const Ranker> make_popularity_ranker(const PluginConfig& config,
     return std::make_shared<PopularityRanker>(schema, 0,
                                               columns_of_items(read.context, config, schema));
   }
-  const std::vector<std::string>& known = schema.item_features;
-  if (known.empty() || schema.items.rows() == 0)
+  if (schema.item_features.empty() || schema.items.rows() == 0)
     config.refuse("feature", "the items of this schema have no features to order by");
-  std::size_t column = 0;
-  if (!read.feature.empty()) {
-    const auto found = std::find(known.begin(), known.end(), read.feature);
-    if (found == known.end())
-      config.refuse("feature", unknown_name("item feature", read.feature, known));
-    column = static_cast<std::size_t>(found - known.begin());
+  const Eigen::Index column =
+      read.feature.empty() ? 0 : item_column(schema, read.feature, "feature", config);
+  return std::make_shared<PopularityRanker>(schema, column, std::vector<std::size_t>{});
+}
+
+FieldDescriptions describe_plackett_luce_ranker() {
+  return describe_fields<PlackettLuceRankerConfig>();
+}
+
+std::shared_ptr<const Ranker> make_plackett_luce_ranker(const PluginConfig& config,
+                                                        const Schema& schema) {
+  const auto read = config.read<PlackettLuceRankerConfig>();
+  std::vector<double> log_weight(static_cast<std::size_t>(schema.items.rows()));
+  for (const auto& [name, weight] : read.weights) {
+    const Eigen::Index column = item_column(schema, name, "weights." + name, config);
+    for (std::size_t item = 0; item < log_weight.size(); ++item)
+      log_weight[item] +=
+          weight / read.temperature *
+          static_cast<double>(schema.items(static_cast<Eigen::Index>(item), column));
   }
-  return std::make_shared<PopularityRanker>(schema, static_cast<Eigen::Index>(column),
-                                            std::vector<std::size_t>{});
+  return std::make_shared<PlackettLuceRanker>(std::move(log_weight));
 }
 
 }  // namespace rehearsal

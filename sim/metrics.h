@@ -23,6 +23,9 @@ struct Metric {
   std::vector<float> ResponseBatch::*item_amount = nullptr;
   std::vector<double> ExpectedBatch::*slot_expected = nullptr;
   std::vector<double> ExpectedBatch::*item_expected = nullptr;
+
+  /// Recorded for items only.
+  bool of_items() const { return slot_count == nullptr && slot_amount == nullptr; }
 };
 
 /// Every metric, one line each.

@@ -64,6 +64,7 @@ class Policy {
 
   /// Null: items stay as retrieved.
   const Ranker* ranker() const { return ranker_.get(); }
+  const std::shared_ptr<const Ranker>& shared_ranker() const { return ranker_; }
   void set_ranker(std::shared_ptr<const Ranker> ranker) { ranker_ = std::move(ranker); }
 
  private:

@@ -25,6 +25,7 @@ struct Schema {
   std::vector<std::string> item_features;  // names of the columns of items
   RowMatrixF items;                        // (n_items, n_item_features)
   std::uint16_t n_slots = 1;               // most modules a page shows
+  std::uint16_t n_positions = 0;           // most items a module shows; 0: all it retrieves
   std::uint32_t n_items = 0;
 
   std::size_t n_features() const { return features.size(); }

@@ -11,5 +11,13 @@ UserModelEntry recogym_users();
 UserModelEntry recogym_v0_users();
 UserModelEntry deezer_carousels_users();
 UserModelEntry kuaisim_users();
+UserModelEntry recsim_interest_evolution_users();
+UserModelEntry recsim_interest_exploration_users();
+UserModelEntry recsim_long_term_satisfaction_users();
+
+/// The lines of click_models.cc, one a file.
+ClickModelEntry carousel_click_clicks();
+ClickModelEntry carousel_page_clicks();
+ClickModelEntry grid_pbm_clicks();
 
 }  // namespace rehearsal

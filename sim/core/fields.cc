@@ -5,165 +5,14 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <limits>
 #include <optional>
 
 #include "sim/core/error.h"
+#include "sim/core/field_values.h"
 
 namespace rehearsal {
 
-namespace {
-
-[[noreturn]] void refuse_type(const YAML::Node& node, const Source& source,
-                              const FieldDescription& field) {
-  std::string expected = field.type;
-  if (!field.allowed.empty()) expected += " " + field.allowed;
-  refuse_at(node, source, "expected " + expected + ", found " + seen(node));
-}
-
-/// A plain (unquoted) scalar's text.
-std::optional<std::string> plain(const YAML::Node& node) {
-  if (!node.IsScalar() || node.Tag() == "!") return std::nullopt;
-  return node.Scalar();
-}
-
-std::optional<double> parse_number(const YAML::Node& node) {
-  const std::optional<std::string> text = plain(node);
-  if (!text) return std::nullopt;
-  const char* begin = text->data();
-  const char* end = begin + text->size();
-  if (begin != end && *begin == '+') ++begin;
-  if (std::string(begin, end) == ".inf") return std::numeric_limits<double>::infinity();
-  if (std::string(begin, end) == "-.inf") return -std::numeric_limits<double>::infinity();
-  double value = 0;
-  const auto [rest, problem] = std::from_chars(begin, end, value);
-  // "nan" and "inf" parse too, but are no numbers in YAML.
-  if (problem != std::errc() || rest != end || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
-std::optional<std::int64_t> parse_integer(const YAML::Node& node) {
-  const std::optional<std::string> text = plain(node);
-  if (!text) return std::nullopt;
-  const char* begin = text->data();
-  const char* end = begin + text->size();
-  if (begin != end && *begin == '+') ++begin;
-  std::int64_t value = 0;
-  const auto [rest, problem] = std::from_chars(begin, end, value);
-  if (problem == std::errc() && rest == end) return value;
-  // 1e6 is a whole number too.
-  const std::optional<double> number = parse_number(node);
-  if (number && *number == std::floor(*number) && std::abs(*number) <= 0x1p53)
-    return static_cast<std::int64_t>(*number);
-  return std::nullopt;
-}
-
-std::optional<bool> parse_boolean(const YAML::Node& node) {
-  const std::optional<std::string> text = plain(node);
-  if (text == "true") return true;
-  if (text == "false") return false;
-  return std::nullopt;
-}
-
-/// As YAML reads it back, bit for bit.
-std::string number_text(double value) {
-  if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
-  return fmt::format("{}", value);
-}
-
-template <class Number>
-std::string range_text(Number low, Number high, Number lowest, Number highest) {
-  const auto text = [](Number value) {
-    if constexpr (std::is_same_v<Number, double>) return number_text(value);
-    return fmt::format("{}", value);
-  };
-  if (low <= lowest && high >= highest) return "";
-  if (high >= highest) return ">= " + text(low);
-  if (low <= lowest) return "<= " + text(high);
-  return "[" + text(low) + ", " + text(high) + "]";
-}
-
-std::string number_range(double low, double high) {
-  constexpr double kMost = std::numeric_limits<double>::max();
-  return range_text(low, high, -kMost, kMost);
-}
-
-std::string integer_range(std::int64_t low, std::int64_t high) {
-  using Limits = std::numeric_limits<std::int64_t>;
-  return range_text(low, high, Limits::min(), Limits::max());
-}
-
-double read_number(const YAML::Node& node, const Source& source, double low, double high,
-                   const FieldDescription& field) {
-  const std::optional<double> value = parse_number(node);
-  if (!value || *value < low || *value > high) refuse_type(node, source, field);
-  return *value;
-}
-
-std::int64_t read_integer(const YAML::Node& node, const Source& source, std::int64_t low,
-                          std::int64_t high, const FieldDescription& field) {
-  const std::optional<std::int64_t> value = parse_integer(node);
-  if (!value || *value < low || *value > high) refuse_type(node, source, field);
-  return *value;
-}
-
-std::string read_text_value(const YAML::Node& node, const Source& source,
-                            const FieldDescription& field) {
-  if (!node.IsScalar()) refuse_type(node, source, field);
-  return node.Scalar();
-}
-
-std::string read_choice(const YAML::Node& node, const Source& source,
-                        const std::vector<std::string>& allowed, const FieldDescription& field) {
-  const std::string text = read_text_value(node, source, field);
-  if (std::find(allowed.begin(), allowed.end(), text) == allowed.end())
-    refuse_at(node, source, unknown_name("value", text, allowed));
-  return text;
-}
-
-/// Reads every element with `one(node, source)`.
-template <class Value, class One>
-void read_list(const YAML::Node& node, const Source& source, const FieldDescription& field,
-               std::vector<Value>& out, One&& one) {
-  if (!node.IsSequence()) refuse_type(node, source, field);
-  std::vector<Value> values;
-  for (std::size_t i = 0; i < node.size(); ++i) values.push_back(one(node[i], source.child(i)));
-  out = std::move(values);
-}
-
-YAML::Node number_node(double value) {
-  YAML::Node node(number_text(value));
-  return node;
-}
-
-YAML::Node integer_node(std::int64_t value) { return YAML::Node(fmt::format("{}", value)); }
-
-template <class Value, class One>
-YAML::Node list_node(const std::vector<Value>& values, One&& one) {
-  YAML::Node node(YAML::NodeType::Sequence);
-  node.SetStyle(YAML::EmitterStyle::Flow);
-  for (const Value& value : values) node.push_back(one(value));
-  return node;
-}
-
-std::string as_text(const YAML::Node& node) {
-  YAML::Emitter emitter;
-  emitter.SetMapFormat(YAML::Flow);
-  emitter.SetSeqFormat(YAML::Flow);
-  emitter << node;
-  return emitter.c_str();
-}
-
-FieldDescription description(const std::string& name, const std::string& type,
-                             const std::string& allowed, const std::string& help) {
-  return FieldDescription{name, type, "", allowed, help};
-}
-
-YAML::Node text_node(const std::string& value) { return YAML::Node(value); }
-
-}  // namespace
+using namespace field_values;
 
 Fields& Fields::push(FieldDescription field,
                      std::function<void(const YAML::Node&, const Source&)> read,
@@ -237,12 +86,44 @@ Fields& Fields::add(const std::string& name, std::vector<double>& value, double 
   return push(
       field,
       [&value, low, high, field](const YAML::Node& node, const Source& source) {
-        read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
-          return read_number(one, at, low, high,
-                             description("", "a number", field.allowed, field.help));
-        });
+        value = read_numbers(node, source, low, high, field);
       },
       [&value] { return list_node(value, number_node); });
+}
+
+Fields& Fields::add(const std::string& name, NumberOrList& value, double low, double high,
+                    const std::string& help) {
+  const FieldDescription field =
+      description(name, "a number or a list of numbers", number_range(low, high), help);
+  return push(
+      field,
+      [&value, low, high, field](const YAML::Node& node, const Source& source) {
+        if (node.IsSequence())
+          value = {read_numbers(node, source, low, high, field), true};
+        else
+          value = {{read_number(node, source, low, high, field)}, false};
+      },
+      [&value] {
+        return value.is_list ? list_node(value.values, number_node) : number_node(value.values[0]);
+      });
+}
+
+Fields& Fields::add(const std::string& name, std::vector<std::vector<double>>& value, double low,
+                    double high, const std::string& help) {
+  const FieldDescription field =
+      description(name, "a list of lists of numbers", number_range(low, high), help);
+  return push(
+      field,
+      [&value, low, high, field](const YAML::Node& node, const Source& source) {
+        read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
+          return read_numbers(one, at, low, high,
+                              description("", "a list of numbers", field.allowed, field.help));
+        });
+      },
+      [&value] {
+        return list_node(
+            value, [](const std::vector<double>& row) { return list_node(row, number_node); });
+      });
 }
 
 Fields& Fields::add(const std::string& name, std::vector<std::int64_t>& value, std::int64_t low,
@@ -341,6 +222,22 @@ Fields& Fields::group(const std::string& name, Fields nested, const std::string&
       description(name, "a mapping", "", help),
       [table](const YAML::Node& node, const Source& source) { table->read(node, source); },
       [table] { return table->resolved(); });
+}
+
+Fields& Fields::mappings(const std::string& name, YAML::Node& value, const std::string& help) {
+  const FieldDescription field = description(name, "a list of mappings", "", help);
+  value = YAML::Node(YAML::NodeType::Sequence);
+  value.SetStyle(YAML::EmitterStyle::Flow);
+  return push(
+      field,
+      [&value, field](const YAML::Node& node, const Source& source) {
+        if (!node.IsSequence()) refuse_type(node, source, field);
+        for (std::size_t i = 0; i < node.size(); ++i)
+          if (!node[i].IsMap())
+            refuse_type(node[i], source.child(i), description("", "a mapping", "", ""));
+        value.reset(node);
+      },
+      [&value] { return YAML::Clone(value); });
 }
 
 void Fields::read(const YAML::Node& node, const Source& source,

@@ -53,6 +53,16 @@ struct FieldDescription {
   std::string help;
 };
 
+/// One number for every place, or a list with a number for each.
+struct NumberOrList {
+  std::vector<double> values{0};
+  bool is_list = false;
+
+  double at(std::size_t i) const { return is_list ? values.at(i) : values[0]; }
+  /// Whether places 0 ... n - 1 have a number.
+  bool covers(std::size_t n) const { return !is_list || values.size() >= n; }
+};
+
 /// The field table of a plain configuration struct: binds YAML keys to its members and gives
 /// parsing, range checks, help and the resolved YAML from one place.
 ///   struct PbmConfig {
@@ -73,6 +83,10 @@ class Fields {
                  const std::string& help);
   Fields& add(const std::string& name, std::vector<double>& value, double low, double high,
               const std::string& help);
+  Fields& add(const std::string& name, NumberOrList& value, double low, double high,
+              const std::string& help);
+  Fields& add(const std::string& name, std::vector<std::vector<double>>& value, double low,
+              double high, const std::string& help);
   Fields& add(const std::string& name, std::vector<std::int64_t>& value, std::int64_t low,
               std::int64_t high, const std::string& help);
   Fields& add(const std::string& name, std::vector<std::string>& value, const std::string& help);
@@ -87,6 +101,10 @@ class Fields {
               double high, const std::string& help);
   /// A nested mapping with a table of its own.
   Fields& group(const std::string& name, Fields nested, const std::string& help);
+
+  /// A list of mappings, kept as given for a reader of its own (each element's table may start from
+  /// what the others have read). Set to an empty list.
+  Fields& mappings(const std::string& name, YAML::Node& value, const std::string& help);
 
   /// Reads a mapping into the bound members; keys that are absent keep their defaults.
   /// `ignored` are keys that belong to the reader of the enclosing mapping ("name", "type").

@@ -117,6 +117,7 @@ ShardInfo write_catalogue(const std::filesystem::path& folder, const Schema& sch
     hdf5::Image image(file.string());
     write_attributes(image, info);
     image.attribute("/", "n_slots", std::uint64_t{schema.n_slots});
+    image.attribute("/", "n_positions", std::uint64_t{schema.n_positions});
     image.attribute("/", "n_items", std::uint64_t{schema.n_items});
     image.texts("/features/name", names);
     image.texts("/features/help", help);
@@ -145,6 +146,7 @@ Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expe
   const hdf5::File file(path);
   Schema schema;
   schema.n_slots = static_cast<std::uint16_t>(file.attribute("/", "n_slots"));
+  schema.n_positions = static_cast<std::uint16_t>(file.attribute("/", "n_positions"));
   schema.n_items = static_cast<std::uint32_t>(file.attribute("/", "n_items"));
   const std::vector<std::string> names = file.texts("/features/name");
   const std::vector<std::string> help = file.texts("/features/help");

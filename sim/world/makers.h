@@ -10,5 +10,8 @@ WorldEntry recogym_world();
 WorldEntry recogym_v0_world();
 WorldEntry deezer_carousels_world();
 WorldEntry kuaisim_world();
+WorldEntry recsim_interest_evolution_world();
+WorldEntry recsim_interest_exploration_world();
+WorldEntry recsim_long_term_satisfaction_world();
 
 }  // namespace rehearsal

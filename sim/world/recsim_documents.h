@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sim/core/draws.h"
@@ -59,5 +60,19 @@ struct ExplorationDocuments {
 
 /// Long-term satisfaction: the share of clickbait, uniform.
 inline double draw_clickbait(std::uint32_t word) { return Stream::to_uniform(word); }
+
+/// Context features of long-term satisfaction.
+inline constexpr const char* kRecentClickbait = "recent_clickbait";
+inline constexpr const char* kLastEngagement = "last_engagement";
+inline constexpr const char* kSessionShare = "session_share";
+
+/// The context feature that says what the site has seen of a user's interest in a topic.
+inline std::string topic_rate_feature(std::size_t topic) {
+  return "topic_" + std::to_string(topic) + "_rate";
+}
+/// Clicks over showings, drawn to the rate of a user of whom nothing is known, 1 in 4, which is 0.
+inline double topic_rate(double clicks, double showings) {
+  return (clicks + 1) / (showings + 4) - 0.25;
+}
 
 }  // namespace rehearsal::recsim

@@ -4,9 +4,16 @@
 namespace rehearsal {
 
 const Registry<WorldEntry>& worlds() {
-  static const Registry<WorldEntry> table(
-      "world", {item_page_world(), recogym_world(), recogym_v0_world(), deezer_carousels_world(),
-                kuaisim_world()});
+  static const Registry<WorldEntry> table("world", {
+                                                       item_page_world(),
+                                                       recsim_interest_evolution_world(),
+                                                       recsim_interest_exploration_world(),
+                                                       recsim_long_term_satisfaction_world(),
+                                                       recogym_world(),
+                                                       recogym_v0_world(),
+                                                       deezer_carousels_world(),
+                                                       kuaisim_world(),
+                                                   });
   return table;
 }
 

@@ -211,3 +211,45 @@ TEST_CASE("a list may be given as one allowed word, and is written back as that 
   CHECK_THROWS_AS(fields.read(YAML::Load("order: other"), {}), Error);
   CHECK_THROWS_AS(fields.read(YAML::Load("order: {a: 1}"), {}), Error);
 }
+
+TEST_CASE("a number may stand for a list, and each is written back as it was given") {
+  NumberOrList value{{0.5}, false};
+  Fields fields = Fields().add("entry", value, 0, 1, "by row");
+  CHECK(fields.describe()[0].default_value == "0.5");
+  CHECK(value.covers(1000));
+  CHECK(value.at(7) == 0.5);
+  fields.read(YAML::Load("entry: [0.25, 1]"), {});
+  CHECK(value.covers(2));
+  CHECK_FALSE(value.covers(3));
+  CHECK(value.at(1) == 1);
+  CHECK(YAML::Dump(fields.resolved()) == "entry: [0.25, 1]");
+  fields.read(YAML::Load("entry: 0.75"), {});
+  CHECK(YAML::Dump(fields.resolved()) == "entry: 0.75");
+  for (const char* text : {"entry: 1.5", "entry: [0.5, -1]", "entry: .nan", "entry: [.nan]",
+                           "entry: {a: 1}", "entry: high", "entry:"})
+    CHECK_THROWS_AS(fields.read(YAML::Load(text), {}), Error);
+  CHECK(value.at(0) == 0.75);
+}
+
+TEST_CASE("lists of lists keep their ragged rows, and refusals name the element") {
+  std::vector<std::vector<double>> table{{1}};
+  Fields fields = Fields().add("table", table, 0, 1, "by row");
+  fields.read(YAML::Load("table: [[0.5], [0.25, 1]]"), {});
+  CHECK(table == std::vector<std::vector<double>>{{0.5}, {0.25, 1}});
+  CHECK(YAML::Dump(fields.resolved()) == "table: [[0.5], [0.25, 1]]");
+  CHECK_THROWS_WITH(fields.read(YAML::Load("table: [[0], [0, 2]]"), {"f.yaml", "users"}),
+                    Catch::Contains("users.table[1][1]: expected a number [0, 1], found '2'"));
+  CHECK_THROWS_AS(fields.read(YAML::Load("table: [0.5]"), {}), Error);
+}
+
+TEST_CASE("a list of mappings is kept for its own reader, starting empty") {
+  YAML::Node types;
+  Fields fields = Fields().mappings("types", types, "each its own");
+  CHECK(fields.describe()[0].default_value == "[]");
+  fields.read(YAML::Load("types: [{share: 1}, {other: [2]}]"), {});
+  REQUIRE(types.size() == 2);
+  CHECK(types[1]["other"][0].as<int>() == 2);
+  CHECK_THROWS_WITH(fields.read(YAML::Load("types: [{share: 1}, 3]"), {"f.yaml", "users"}),
+                    Catch::Contains("users.types[1]: expected a mapping, found '3'"));
+  CHECK_THROWS_AS(fields.read(YAML::Load("types: {share: 1}"), {}), Error);
+}

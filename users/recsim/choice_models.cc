@@ -73,6 +73,30 @@ void choice_probabilities(const ChoiceModel& model, std::span<const double> scor
   }
 }
 
+std::size_t chosen_by_item(bool cascade, std::span<const double> probabilities,
+                           std::span<const double> uniforms) {
+  const std::size_t n = probabilities.size() - 1;
+  if (cascade) {
+    double looking = 1;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (uniforms[i] * looking < probabilities[i]) return i;
+      looking -= probabilities[i];
+    }
+    return n;
+  }
+  std::size_t first = n;
+  double earliest = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i <= n; ++i) {
+    if (!(probabilities[i] > 0)) continue;
+    const double time = -std::log(uniforms[i]) / probabilities[i];
+    if (time < earliest) {
+      earliest = time;
+      first = i;
+    }
+  }
+  return first;
+}
+
 double lone_score(const ChoiceModel& model, double score) {
   if (model.choice == Choice::kMultinomialProportional)
     return above_normalizer(model, score, "the score");
@@ -123,10 +147,8 @@ void check_choice(const ChoiceConfig& config, double low, double high, const Plu
       model.no_click_mass <= model.min_normalizer)
     plugin.refuse("no_click_mass", fmt::format("{} is not above min_normalizer, {}",
                                                model.no_click_mass, model.min_normalizer));
-  const bool is_cascade =
-      model.choice == Choice::kExponentialCascade || model.choice == Choice::kProportionalCascade;
   const double f = proportional ? high - model.min_normalizer : std::exp(high);
-  if (is_cascade && model.score_scaling * f > 1)
+  if (model.cascade() && model.score_scaling * f > 1)
     plugin.refuse("score_scaling",
                   fmt::format("{} times the attraction {} of the highest possible score is above 1",
                               model.score_scaling, f));

@@ -26,6 +26,10 @@ struct ChoiceModel {
   double score_scaling = 1;   // of a cascade
   /// Published code: every rank has `attention`. Its comments: rank k = 1, 2, ... has attention^k.
   bool attention_decays = false;
+
+  bool cascade() const {
+    return choice == Choice::kExponentialCascade || choice == Choice::kProportionalCascade;
+  }
 };
 
 /// A choice model as a part of a configuration.
@@ -56,12 +60,18 @@ inline std::size_t chosen(std::span<const double> probabilities, double u) {
   return i;
 }
 
+/// The same with a number of each item's own, so that what is chosen depends on an item's luck and
+/// not on its place: a race of exponential times for multinomial models; of a cascade, each item
+/// when its turn comes. Args: uniforms: (n + 1) in (0, 1), of the items and of no click.
+std::size_t chosen_by_item(bool cascade, std::span<const double> probabilities,
+                           std::span<const double> uniforms);
+
 /// What the code hands on as the score of a chosen item: s - n, or for the other models the
 /// probability of choosing the item from a list of its own.
 double lone_score(const ChoiceModel& model, double score);
 
 /// Refuses a model that some scores in [low, high] break, however long the list.
-/// Args: key: prefix of the keys.  Raises: Error(kInput) with the key.
+/// Raises: Error(kInput) with the key.
 void check_choice(const ChoiceConfig& config, double low, double high, const PluginConfig& plugin);
 
 }  // namespace rehearsal::recsim

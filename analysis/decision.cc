@@ -1,0 +1,89 @@
+#include "analysis/decision.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+[[noreturn]] void refuse(const LogBatch& batch, std::size_t i, const std::string& what) {
+  throw Error(ErrorKind::kInput,
+              fmt::format("log: user {}, session {}, round {}: {}", batch.requests.user[i],
+                          batch.requests.session[i], batch.requests.round[i], what));
+}
+
+/// As logged, or 1 where the items stayed as retrieved.
+std::vector<double> or_ones(const std::vector<double>& column, std::size_t n) {
+  return column.empty() ? std::vector<double>(n, 1.0) : column;
+}
+
+}  // namespace
+
+Decision decision_of(const Schema& schema) {
+  return schema.n_modules() == 1 && schema.n_positions > 0 ? Decision::kItems : Decision::kModules;
+}
+
+std::size_t n_places(const Schema& schema, Decision decision) {
+  return decision == Decision::kItems ? schema.n_positions : schema.n_slots;
+}
+
+std::size_t n_named_choices(const Schema& schema, Decision decision) {
+  return decision == Decision::kItems ? 1 : schema.n_modules();
+}
+
+std::unique_ptr<SlateDistribution> decide(const Policy& policy, Decision decision,
+                                          const RequestBatch& requests) {
+  if (decision == Decision::kModules) return policy.distribution(requests);
+  if (policy.ranker() != nullptr) return policy.ranker()->distribution(requests);
+  std::vector<std::uint16_t> sizes(requests.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    sizes[i] = static_cast<std::uint16_t>(
+        requests.n_placed(i, requests.candidate_offsets[i + 1] - requests.candidate_offsets[i]));
+  // Equal scores stay in the order of the choices: as retrieved.
+  return make_deterministic(requests.candidate_offsets, std::move(sizes),
+                            std::vector<double>(requests.candidate.size()));
+}
+
+LogBatch items_as_choices(const LogBatch& batch) {
+  const RequestBatch& requests = batch.requests;
+  const PageBatch& pages = batch.pages;
+  LogBatch out;
+  out.requests = requests;
+  out.requests.candidate.clear();
+  out.requests.candidate_offsets = {0};
+  out.requests.module.clear();
+  out.requests.module_offsets = requests.candidate_offsets;
+  out.pages.slot_offsets = pages.item_offsets;
+  out.pages.module.resize(pages.item.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (requests.n_eligible(i) != 1 || pages.n_shown(i) != 1)
+      refuse(batch, i, "a list has one module, and shows it");
+    const std::uint32_t first = requests.candidate_offsets[i];
+    const std::span<const std::uint32_t> candidates{requests.candidate.data() + first,
+                                                    requests.candidate_offsets[i + 1] - first};
+    for (std::size_t c = 0; c < candidates.size(); ++c)
+      out.requests.module.push_back(static_cast<std::uint16_t>(c));
+    for (std::uint32_t j = pages.item_offsets[i]; j < pages.item_offsets[i + 1]; ++j) {
+      const auto at = std::find(candidates.begin(), candidates.end(), pages.item[j]);
+      if (at == candidates.end())
+        refuse(batch, i, fmt::format("item {} is shown but was not retrieved", pages.item[j]));
+      out.pages.module[j] = static_cast<std::uint16_t>(at - candidates.begin());
+    }
+  }
+  const std::size_t n_items = pages.item.size();
+  out.propensities.pscore = batch.propensities.pscore;
+  out.propensities.component = batch.propensities.component;
+  out.propensities.pscore_cascade = or_ones(batch.propensities.pscore_in_module_cascade, n_items);
+  out.propensities.pscore_item_position =
+      or_ones(batch.propensities.pscore_in_module_position, n_items);
+  out.propensities.pscore_items.assign(n_items, 1.0);
+  out.responses.click = batch.responses.item_click;
+  out.responses.purchase = batch.responses.item_purchase;
+  return out;
+}
+
+}  // namespace rehearsal

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "sim/log/log.h"
+#include "sim/policy.h"
+#include "sim/schema.h"
+
+namespace rehearsal {
+
+/// What estimators judge of a page: the order of its modules or, in a world of one module, the
+/// order of that module's items (a ranked list).
+enum class Decision : std::uint8_t { kModules, kItems };
+
+/// kItems where there is one module that shows fewer or no more items than a fixed number.
+Decision decision_of(const Schema& schema);
+/// Most places that a decision fills.
+std::size_t n_places(const Schema& schema, Decision decision);
+/// Choices that have a name of their own: modules. Candidates of a list have none.
+std::size_t n_named_choices(const Schema& schema, Decision decision);
+
+/// A policy's distribution over the decisions of a batch of requests.
+std::unique_ptr<SlateDistribution> decide(const Policy& policy, Decision decision,
+                                          const RequestBatch& requests);
+
+/// The rounds of a one-module log with items in the place of modules: every candidate is a choice,
+/// known by its place in the retrieved list; the items shown are the slots.
+/// Raises: Error(kInput) for a round without candidates, or an item that was not retrieved.
+LogBatch items_as_choices(const LogBatch& batch);
+
+}  // namespace rehearsal

@@ -1,0 +1,161 @@
+#include "analysis/selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/intervals.h"
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+void check_candidates(std::span<const double> theta, std::span<const double> cnf) {
+  if (theta.empty() || theta.size() != cnf.size())
+    throw Error(ErrorKind::kInput, fmt::format("selection: {} estimates with {} half widths",
+                                               theta.size(), cnf.size()));
+  for (std::size_t i = 0; i < theta.size(); ++i)
+    if (!std::isfinite(theta[i]) || !std::isfinite(cnf[i]))
+      throw Error(ErrorKind::kInput,
+                  fmt::format("selection: candidate {} is {} +- {}", i, theta[i], cnf[i]));
+}
+
+/// Widest first; of equals the one given later first, so that of settings that shrink nothing alike
+/// the one given first is the last to be accepted.
+std::vector<std::size_t> by_width(std::span<const double> cnf) {
+  std::vector<std::size_t> order(cnf.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return cnf[a] < cnf[b]; });
+  std::reverse(order.begin(), order.end());
+  return order;
+}
+
+/// The last candidate before the first that does not agree with all before it.
+template <class Agree>
+std::size_t last_in_agreement(std::span<const double> theta, std::span<const double> cnf,
+                              Agree&& agree) {
+  check_candidates(theta, cnf);
+  const std::vector<std::size_t> order = by_width(cnf);
+  for (std::size_t i = 1; i < order.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (!agree(order[i], order[j])) return order[i - 1];
+  return order.back();
+}
+
+void check_columns(const Residuals& logged, std::span<const double> shrunken) {
+  const std::size_t n = logged.weight.size();
+  if (n == 0 || logged.residual.size() != n || shrunken.size() != n)
+    throw Error(
+        ErrorKind::kInput,
+        fmt::format("selection: columns of {} weights, {} residuals and {} shrunken weights", n,
+                    logged.residual.size(), shrunken.size()));
+}
+
+std::string reason_of_slope(const std::string& family, std::span<const FamilyMember> members,
+                            const Selection& chosen) {
+  const double widest = *std::max_element(chosen.cnf.begin(), chosen.cnf.end());
+  return fmt::format(
+      "{} {}: the narrowest of {} settings whose estimate ({:.4g} +- {:.2g}) still agrees with all "
+      "wider ones (up to +- {:.2g}), so that no bias shows in it",
+      family, members[chosen.index].name, members.size(), chosen.theta[chosen.index],
+      chosen.cnf[chosen.index], widest);
+}
+
+std::string reason_of_mse(const std::string& family, std::span<const FamilyMember> members,
+                          const Selection& chosen, double bias) {
+  return fmt::format(
+      "{} {}: the least estimated mean squared error of {} settings, {:.3g}, from a standard error "
+      "of {:.2g} and a bias of at most about {:.2g}",
+      family, members[chosen.index].name, members.size(), chosen.score[chosen.index],
+      std::sqrt(std::max(0.0, chosen.score[chosen.index] - bias * bias)), bias);
+}
+
+}  // namespace
+
+std::size_t slope(std::span<const double> theta, std::span<const double> cnf) {
+  // All intervals share a point when every two of them do.
+  return last_in_agreement(theta, cnf, [&](std::size_t i, std::size_t j) {
+    return std::abs(theta[i] - theta[j]) <= 2 * (cnf[i] + cnf[j]);
+  });
+}
+
+std::size_t slope_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
+  const double c = std::sqrt(6.0) - 1;
+  return last_in_agreement(theta, cnf, [&](std::size_t i, std::size_t j) {
+    return std::abs(theta[i] - theta[j]) <= cnf[i] + c * cnf[j];
+  });
+}
+
+double slope_half_width(std::span<const double> terms, double delta) {
+  const Moments moments = moments_of(terms);
+  return moments.mean - student_t_lower(moments, delta);
+}
+
+double direct_bias(const Residuals& logged, std::span<const double> shrunken) {
+  check_columns(logged, shrunken);
+  double sum = 0;
+  for (std::size_t i = 0; i < shrunken.size(); ++i)
+    sum += (logged.weight[i] - shrunken[i]) * logged.residual[i];
+  return std::abs(sum) / static_cast<double>(shrunken.size());
+}
+
+double bias_bound(const Residuals& logged, std::span<const double> shrunken, double delta,
+                  BiasSpread spread) {
+  check_columns(logged, shrunken);
+  if (!(delta > 0 && delta < 1))
+    throw Error(ErrorKind::kInput,
+                fmt::format("selection: delta {} is not between 0 and 1", delta));
+  double squares = 0, most = 0;
+  for (std::size_t i = 0; i < shrunken.size(); ++i) {
+    const double w = spread == BiasSpread::kWeights ? logged.weight[i]
+                                                    : std::abs(logged.weight[i] - shrunken[i]);
+    squares += w * w;
+    most = std::max(most, w);
+  }
+  const double n = static_cast<double>(shrunken.size());
+  const double log_term = std::log(2 / delta);
+  return direct_bias(logged, shrunken) + std::sqrt(2 * squares / n * log_term / n) +
+         2 * most * log_term / (3 * n);
+}
+
+Selection select(const std::string& family, std::span<const FamilyMember> members,
+                 const Residuals& logged, const SelectOptions& options) {
+  if (members.empty())
+    throw Error(ErrorKind::kInput, "selection: " + family + " has no settings to choose from");
+  const bool by_slope = options.by == SelectBy::kSlope || options.by == SelectBy::kSlopePlusPlus;
+  Selection out;
+  std::vector<double> bias;
+  for (const FamilyMember& member : members) {
+    const Moments moments = moments_of(member.terms);
+    if (moments.n != static_cast<double>(members[0].terms.size()))
+      throw Error(ErrorKind::kInput,
+                  "selection: settings of " + family + " have different numbers of rounds");
+    out.theta.push_back(moments.mean);
+    if (by_slope) {
+      out.cnf.push_back(slope_half_width(member.terms, options.delta));
+      continue;
+    }
+    bias.push_back(options.by == SelectBy::kMseDirectBias
+                       ? direct_bias(logged, member.shrunken)
+                       : bias_bound(logged, member.shrunken, options.delta, options.spread));
+    // The variance of the terms is divided by n, not n - 1, as in the published figures.
+    const double variance = moments.variance * (moments.n - 1) / moments.n;
+    out.score.push_back(variance / moments.n + bias.back() * bias.back());
+  }
+  if (by_slope) {
+    out.index = options.by == SelectBy::kSlope ? slope(out.theta, out.cnf)
+                                               : slope_plus_plus(out.theta, out.cnf);
+    out.reason = reason_of_slope(family, members, out);
+  } else {
+    const auto least = std::min_element(out.score.begin(), out.score.end());
+    out.index = static_cast<std::size_t>(least - out.score.begin());
+    out.reason = reason_of_mse(family, members, out, bias[out.index]);
+  }
+  out.value = out.theta[out.index];
+  return out;
+}
+
+}  // namespace rehearsal
