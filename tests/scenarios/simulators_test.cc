@@ -56,8 +56,8 @@ TEST_CASE("scenario recogym runs and its users click what they have viewed") {
   for (const json& estimate : named(results, "popular")["estimates"]) CHECK(estimate["stderr"] > 0);
   const json clusters = run_small(
       "recogym", {"world.type=recogym_v0", "users.type=recogym_v0",
-                  "policies=[{name: random, type: uniform, ranker: {type: uniform}}, {name: "
-                  "most_viewed, type: uniform, ranker: {type: popularity, context: views_}}]"});
+                  "policies=[{name: random, type: ranked_list, ranker: {type: uniform}}, {name: "
+                  "most_viewed, type: ranked_list, ranker: {type: popularity, context: views_}}]"});
   CHECK(live(clusters, "most_viewed", "ctr") > live(clusters, "random", "ctr"));
 }
 
