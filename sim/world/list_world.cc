@@ -59,6 +59,7 @@ ListWorld::ListWorld(const ListSizes& sizes, Schema schema, Arrays parameters)
   schema_.modules = {"list"};
   schema_.curated_order = schema_.modules;
   schema_.n_slots = 1;
+  schema_.n_positions = static_cast<std::uint16_t>(sizes.positions);
   schema_.n_items = static_cast<std::uint32_t>(sizes.items);
   REHEARSAL_CHECK(schema_.items.rows() == sizes.items);
 }
