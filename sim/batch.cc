@@ -21,6 +21,7 @@ RequestBatch gather(const RequestBatch& requests, std::span<const std::uint32_t>
     take_rows(requests.user, i, i + 1, 1, out.user);
     take_rows(requests.session, i, i + 1, 1, out.session);
     take_rows(requests.round, i, i + 1, 1, out.round);
+    take_rows(requests.day, i, i + 1, 1, out.day);
     take_rows(requests.n_slots, i, i + 1, 1, out.n_slots);
     take_rows(requests.n_positions, i, i + 1, 1, out.n_positions);
     take_rows(requests.context, i, i + 1, requests.n_features, out.context);

@@ -32,6 +32,7 @@ struct RequestBatch {
   std::vector<std::uint32_t> user;         // (n_rounds)
   std::vector<std::uint16_t> session;      // (n_rounds)
   std::vector<std::uint16_t> round;        // (n_rounds) within the session
+  std::vector<std::uint16_t> day;          // (n_rounds) of the visit; empty: no calendar
   std::vector<std::uint16_t> n_slots;      // (n_rounds) modules the page has room for
   std::vector<std::uint16_t> n_positions;  // (n_rounds) items a module has room for; empty: all
   std::vector<float> context;              // (n_rounds, n_features), categories as their index
@@ -50,7 +51,10 @@ struct RequestBatch {
   std::span<const float> features(std::size_t i) const {
     return {context.data() + i * n_features, n_features};
   }
-  Turn turn(std::size_t i) const { return {UserId{user[i]}, session[i], round[i]}; }
+  Turn turn(std::size_t i) const {
+    const std::uint16_t on = day.empty() ? std::uint16_t{0} : day[i];
+    return {UserId{user[i]}, session[i], round[i], on};
+  }
   /// Items that round i shows of a module that retrieved so many.
   std::size_t n_placed(std::size_t i, std::size_t n_retrieved) const {
     return n_positions.empty() ? n_retrieved : std::min<std::size_t>(n_positions[i], n_retrieved);
@@ -61,6 +65,7 @@ struct RequestBatch {
     f("user", Level::kRound, 1, self.user, "user id");
     f("session", Level::kRound, 1, self.session, "the user's session");
     f("round", Level::kRound, 1, self.round, "round within the session");
+    f("day", Level::kRound, 1, self.day, "day of the visit");
     f("n_slots", Level::kRound, 1, self.n_slots, "modules the page has room for");
     f("n_positions", Level::kRound, 1, self.n_positions,
       "items a module has room for, where it retrieves more");

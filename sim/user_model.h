@@ -56,12 +56,13 @@ class UserModel {
   /// State of a user at the start. Args: state: (n_users, n_state).
   virtual void start(std::span<const UserId> /*users*/, const Rng& /*rng*/,
                      RowMatrix& /*state*/) const {}
-  /// After a round: moves the states on and says who ends the session; a state that lasts a session
-  /// only starts anew here for those who leave.
-  /// Args: state: (n_rounds, n_state) of the rounds' users.  leaves: (n_rounds) filled with 0 or 1.
+  /// After a round: moves the states on and says who ends the session and when they come back; a
+  /// state that lasts a session only starts anew here for those who leave.
+  /// Args: state: (n_rounds, n_state) of the rounds' users.  gap: (n_rounds) filled
+  /// with 0 (the session goes on), the days until the next session, or kNeverReturns.
   virtual void advance(const RequestBatch& requests, const PageBatch& pages,
                        const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                       std::span<std::uint8_t> leaves) const = 0;
+                       std::span<std::uint16_t> gap) const = 0;
 };
 
 /// A line of users/users.cc.

@@ -73,7 +73,7 @@ class ItemPageUsers : public UserModel {
                ResponseBatch& responses, TruthBatch* truth) const override;
   ExpectedBatch expected(const RequestBatch& requests, const PageBatch& pages) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   using Page = std::array<SlotTruth, kMostSlots>;
@@ -314,13 +314,13 @@ ExpectedBatch ItemPageUsers::expected(const RequestBatch& requests, const PageBa
 
 void ItemPageUsers::advance(const RequestBatch& requests, const PageBatch& /*pages*/,
                             const ResponseBatch& /*responses*/, const Rng& rng,
-                            RowMatrix& /*state*/, std::span<std::uint8_t> leaves) const {
+                            RowMatrix& /*state*/, std::span<std::uint16_t> gap) const {
   std::vector<Turn> turns;
   for (std::size_t i = 0; i < requests.size(); ++i) turns.push_back(requests.turn(i));
   std::vector<std::uint32_t> words(4 * turns.size());
   rng.fill(Draw::kAdvance, turns, 0, 1, words);
   for (std::size_t i = 0; i < turns.size(); ++i)
-    leaves[i] = Stream::to_uniform(words[4 * i]) < config_.leave;
+    gap[i] = Stream::to_uniform(words[4 * i]) < config_.leave;
 }
 
 void check(const ItemPageUsersConfig& config, const PluginConfig& plugin, const World& world) {

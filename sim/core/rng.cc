@@ -83,9 +83,10 @@ void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_it
   bulk.flush();
 }
 
-void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
-               std::span<const std::uint32_t> offsets, std::span<const std::uint16_t> ids,
-               std::span<std::uint32_t> out) const {
+template <class Id>
+void Rng::fill_ids(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+                   std::span<const std::uint32_t> offsets, std::span<const Id> ids,
+                   std::span<std::uint32_t> out) const {
   REHEARSAL_CHECK(offsets.size() == turns.size() + 1 && ids.size() >= offsets.back());
   REHEARSAL_CHECK(out.size() == 4 * std::size_t{offsets.back() - offsets.front()});
   REHEARSAL_CHECK(first_item + 0xffff < (1u << 24));
@@ -95,6 +96,18 @@ void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_it
     for (std::uint32_t j = offsets[t]; j < offsets[t + 1]; ++j) bulk.add(start, ids[j]);
   }
   bulk.flush();
+}
+
+void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+               std::span<const std::uint32_t> offsets, std::span<const std::uint16_t> ids,
+               std::span<std::uint32_t> out) const {
+  fill_ids(purpose, turns, first_item, offsets, ids, out);
+}
+
+void Rng::fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+               std::span<const std::uint32_t> offsets, std::span<const std::uint32_t> ids,
+               std::span<std::uint32_t> out) const {
+  fill_ids(purpose, turns, first_item, offsets, ids, out);
 }
 
 }  // namespace rehearsal

@@ -22,6 +22,7 @@ enum class Draw : std::uint8_t {
   kBootstrap,      // resampling weights
   kTraining,       // initial weights, batch order, dropout
   kBehaviorModel,  // parameters of a user model
+  kAfterClick,     // what a user does with an item that was clicked
 };
 
 /// A Philox4x32-10 stream (Salmon et al., SC 2011; Random123) at one address, usable as the engine
@@ -78,13 +79,21 @@ class Rng {
             std::uint32_t n_items, std::span<std::uint32_t> out) const;
 
   /// The same for items of each turn's own: words of first_item + ids[j] for the j of turn t,
-  /// offsets[t] <= j < offsets[t + 1].
+  /// offsets[t] <= j < offsets[t + 1]. Every first_item + id is below 2^24.
   /// Args: offsets: (turns.size() + 1), into ids.  out: (offsets.back() - offsets[0], 4).
   void fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
             std::span<const std::uint32_t> offsets, std::span<const std::uint16_t> ids,
             std::span<std::uint32_t> out) const;
+  void fill(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+            std::span<const std::uint32_t> offsets, std::span<const std::uint32_t> ids,
+            std::span<std::uint32_t> out) const;
 
  private:
+  template <class Id>
+  void fill_ids(Draw purpose, std::span<const Turn> turns, std::uint32_t first_item,
+                std::span<const std::uint32_t> offsets, std::span<const Id> ids,
+                std::span<std::uint32_t> out) const;
+
   std::uint64_t seed_;
   std::array<std::uint32_t, 2> key_;
 };

@@ -21,7 +21,11 @@ struct Turn {
   UserId user;
   std::uint16_t session = 0;
   std::uint16_t round = 0;  // within the session
+  std::uint16_t day = 0;    // of the visit; no part of the address
 };
+
+/// Days until a user's next session, where there is none.
+inline constexpr std::uint16_t kNeverReturns = 0xffff;
 
 inline constexpr std::uint16_t kLiveSession = 0x8000;
 

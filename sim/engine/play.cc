@@ -30,8 +30,9 @@ Progress start(const UserModel& users, const Rng& rng, std::uint32_t first_user,
   return progress;
 }
 
-/// The next round of the same session, or the first of the next one.
-void move_on(Turn& turn, bool leaves) {
+/// The next round of the same session, or the first of the next one, `gap` days later.
+void move_on(Turn& turn, std::uint16_t gap) {
+  const bool leaves = gap > 0;
   const bool live = turn.session >= kLiveSession;
   std::uint16_t& part = leaves ? turn.session : turn.round;
   const std::uint16_t last = leaves && !live ? kLiveSession - 1 : 0xffff;
@@ -40,8 +41,13 @@ void move_on(Turn& turn, bool leaves) {
                                        std::to_string(leaves ? 0x8000 : 0x10000) +
                                        (leaves ? " sessions" : " rounds in a session") +
                                        ": simulate fewer rounds or more users");
+  if (turn.day + gap > 0xffff)
+    throw Error(ErrorKind::kInput, "user " + std::to_string(turn.user.value) +
+                                       " visits beyond day 65,535: simulate fewer rounds");
   ++part;
-  if (leaves) turn.round = 0;
+  if (!leaves) return;
+  turn.round = 0;
+  turn.day = static_cast<std::uint16_t>(turn.day + gap);
 }
 
 /// One batch of rounds: the users at `at` (indices into progress) take one round each.
@@ -64,12 +70,16 @@ class Table {
     played_.pages = recommend(policy_, played_.requests, rng_,
                               with_propensities_ ? &played_.propensities : nullptr);
     users_.respond(played_.requests, played_.pages, rng_, played_.responses, &truth_);
+    gap_.resize(at.size());
+    users_.advance(played_.requests, played_.pages, played_.responses, rng_, state_, gap_);
     truth_.leave.resize(at.size());
-    users_.advance(played_.requests, played_.pages, played_.responses, rng_, state_, truth_.leave);
     for (std::size_t i = 0; i < at.size(); ++i) {
+      truth_.leave[i] = gap_[i] > 0;
       if (users_.n_state() > 0)
         progress.state.row(at[i]) = state_.row(static_cast<Eigen::Index>(i));
-      if (--progress.left[at[i]] > 0) move_on(progress.turn[at[i]], truth_.leave[i] != 0);
+      std::uint32_t& left = progress.left[at[i]];
+      left = gap_[i] == kNeverReturns ? 0 : left - 1;
+      if (left > 0) move_on(progress.turn[at[i]], gap_[i]);
     }
   }
 
@@ -95,6 +105,7 @@ class Table {
   bool with_propensities_;
   std::vector<Turn> turns_;
   RowMatrix state_;
+  std::vector<std::uint16_t> gap_;  // (n_rounds) of the round played
   Played played_;
   TruthBatch truth_;
 };

@@ -21,7 +21,7 @@ class FakeUsers final : public UserModel {
     return out;
   }
   void advance(const RequestBatch&, const PageBatch&, const ResponseBatch&, const Rng&, RowMatrix&,
-               std::span<std::uint8_t>) const override {}
+               std::span<std::uint16_t>) const override {}
 
   static double click(std::uint32_t user, std::uint16_t module) {
     return 0.1 * ((user + 3u * module) % 5);

@@ -65,12 +65,12 @@ class CountingUsers : public UserModel {
       state.row(static_cast<Eigen::Index>(i)) << users[i].value, 100;
   }
   void advance(const RequestBatch& requests, const PageBatch&, const ResponseBatch&, const Rng&,
-               RowMatrix& state, std::span<std::uint8_t> leaves) const override {
+               RowMatrix& state, std::span<std::uint16_t> gap) const override {
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const auto row = static_cast<Eigen::Index>(i);
       REQUIRE(state(row, 0) == requests.user[i]);
       state(row, 1) += 1;
-      leaves[i] = requests.round[i] == 1;
+      gap[i] = requests.round[i] == 1;
     }
   }
 

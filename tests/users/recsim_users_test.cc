@@ -175,8 +175,8 @@ TEST_CASE("interest evolution moves a user as its kernel does, and a session end
     const RequestBatch requests = recsim.requests({turn}, state);
     ResponseBatch responses;
     recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
-    std::vector<std::uint8_t> leaves(1, 9);
-    recsim.users->advance(requests, pages, responses, Rng(9), state, leaves);
+    std::vector<std::uint16_t> gap(1, 9);
+    recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
     double budget = before(0, 0) - 0.5;
     if (responses.click[0] != 0) {
       ++clicks;
@@ -189,8 +189,8 @@ TEST_CASE("interest evolution moves a user as its kernel does, and a session end
       const double uniform = Rng(9).stream(Draw::kAdvance, turn).uniform();
       before(0, topic) = evolved_interest(model, before(0, topic), uniform);
     }
-    REQUIRE(leaves[0] == (budget <= 0));
-    if (leaves[0] == 0) {
+    REQUIRE(gap[0] == (budget <= 0));
+    if (gap[0] == 0) {
       CHECK(state(0, 0) == Approx(budget));
       CHECK(state.block(0, 1, 1, 20) == before.block(0, 1, 1, 20));
       ++turn.round;
@@ -216,9 +216,9 @@ TEST_CASE("interests last where they are said to, and otherwise are uniform in e
   const PageBatch pages = lists_of(1, {3, 30});
   ResponseBatch responses;
   recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
-  std::vector<std::uint8_t> leaves(1);
-  recsim.users->advance(requests, pages, responses, Rng(9), state, leaves);
-  CHECK(leaves[0] == 1);
+  std::vector<std::uint16_t> gap(1);
+  recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+  CHECK(gap[0] == 1);
   CHECK(state.block(0, 0, 1, 21) == before.block(0, 0, 1, 21));
   const RowMatrix all = recsim.start(50);
   const double mean = all.block(0, 1, 50, 20).mean();
@@ -237,9 +237,9 @@ TEST_CASE("the site sees clicks over showings of each topic, and no more than th
   CHECK(requests.context == std::vector<float>{0, 0});
   ResponseBatch responses;
   recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
-  std::vector<std::uint8_t> leaves(1);
-  recsim.users->advance(requests, pages, responses, Rng(9), state, leaves);
-  CHECK(leaves[0] == 0);
+  std::vector<std::uint16_t> gap(1);
+  recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+  CHECK(gap[0] == 0);
   // Two showings and, as nobody can take nothing, one click.
   requests = recsim.requests({{UserId{0}, 0, 1}}, state);
   CHECK(requests.context[0] == 0);
@@ -261,13 +261,13 @@ TEST_CASE("long-term satisfaction moves exposure and what the site sees, for 60 
     CHECK(requests.context[2] == Approx(round / 60.0 - 0.5));
     ResponseBatch responses;
     recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
-    std::vector<std::uint8_t> leaves(1);
-    recsim.users->advance(requests, pages, responses, Rng(9), state, leaves);
+    std::vector<std::uint16_t> gap(1);
+    recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
     const double z = normal_from(Rng(9).stream(Draw::kAdvance, turn)());
     exposure = next_exposure(model, exposure, c, z);
     recent = 0.7 * recent + c - 0.5;
-    REQUIRE(leaves[0] == (round == 59));
-    if (leaves[0] != 0) break;
+    REQUIRE(gap[0] == (round == 59));
+    if (gap[0] != 0) break;
     CHECK(state(0, 0) == Approx(exposure));
     CHECK(state(0, 3) == Approx(std::log(responses.engagement[0]) - 2.25));
   }

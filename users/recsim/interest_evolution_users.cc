@@ -53,7 +53,7 @@ class EvolutionUsers final : public ListUsers {
   std::size_t n_state() const override { return 1 + 3 * n_topics_; }
   void start(std::span<const UserId> users, const Rng& rng, RowMatrix& state) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   void outcomes(const double* user, std::span<const std::uint32_t> items,
@@ -120,7 +120,7 @@ void EvolutionUsers::watch(std::uint32_t item, double u_interest, double* user) 
 
 void EvolutionUsers::advance(const RequestBatch& requests, const PageBatch& pages,
                              const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                             std::span<std::uint8_t> leaves) const {
+                             std::span<std::uint16_t> gap) const {
   std::vector<std::uint32_t> topics;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     double* user = state.row(static_cast<Eigen::Index>(i)).data();
@@ -134,8 +134,8 @@ void EvolutionUsers::advance(const RequestBatch& requests, const PageBatch& page
       watch(items[k], rng.stream(Draw::kAdvance, turn).uniform(), user);
     else
       user[0] = budget_after_no_click(model_, user[0]);
-    leaves[i] = user[0] <= 0;
-    if (leaves[i] == 0) continue;
+    gap[i] = user[0] <= 0;
+    if (gap[i] == 0) continue;
     if (interests_last_)
       user[0] = model_.time_budget;
     else

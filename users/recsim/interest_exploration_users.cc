@@ -52,7 +52,7 @@ class ExplorationUsers final : public ListUsers {
   std::size_t n_state() const override { return 3 * model_.n_topics; }
   void start(std::span<const UserId> users, const Rng& rng, RowMatrix& state) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   void outcomes(const double* user, std::span<const std::uint32_t> items,
@@ -88,14 +88,14 @@ void ExplorationUsers::outcomes(const double* user, std::span<const std::uint32_
 
 void ExplorationUsers::advance(const RequestBatch& requests, const PageBatch& pages,
                                const ResponseBatch& responses, const Rng& /*rng*/, RowMatrix& state,
-                               std::span<std::uint8_t> leaves) const {
+                               std::span<std::uint16_t> gap) const {
   std::vector<std::uint32_t> topics;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     topics.clear();
     for (const std::uint32_t item : list(pages, i)) topics.push_back(documents_[item].topic);
     history_.add(topics, taken(responses, pages, i),
                  state.row(static_cast<Eigen::Index>(i)).data());
-    leaves[i] = 0;
+    gap[i] = 0;
   }
 }
 

@@ -65,7 +65,7 @@ class SatisfactionUsers final : public ListUsers {
   std::size_t n_state() const override { return kColumns; }
   void start(std::span<const UserId> users, const Rng& rng, RowMatrix& state) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   void outcomes(const double* /*user*/, std::span<const std::uint32_t> /*items*/,
@@ -127,7 +127,7 @@ void SatisfactionUsers::observe(RequestBatch& requests) const {
 
 void SatisfactionUsers::advance(const RequestBatch& requests, const PageBatch& pages,
                                 const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                                std::span<std::uint8_t> leaves) const {
+                                std::span<std::uint16_t> gap) const {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     double* user = state.row(static_cast<Eigen::Index>(i)).data();
     const Turn turn = requests.turn(i);
@@ -140,8 +140,8 @@ void SatisfactionUsers::advance(const RequestBatch& requests, const PageBatch& p
     user[kRecent] = model_.memory_discount * user[kRecent] + clickbait_[item] - 0.5;
     user[kLast] = std::log(static_cast<double>(responses.engagement[at])) - 2.25;
     user[kSteps] += 1;
-    leaves[i] = user[kSteps] >= time_budget_;
-    if (leaves[i] != 0)
+    gap[i] = user[kSteps] >= time_budget_;
+    if (gap[i] != 0)
       begin_session({turn.user, static_cast<std::uint16_t>(turn.session + 1), 0}, rng, user);
   }
 }
