@@ -43,34 +43,65 @@ class UniformRanker final : public Ranker {
 
 struct PopularityRankerConfig {
   std::string feature;
+  std::string context;
   Fields fields() {
-    return Fields().add("feature", feature,
-                        "the column of items to order by, highest first; empty: the first one");
+    return Fields()
+        .add("feature", feature,
+             "the column of items to order by, highest first; empty: the first one")
+        .add("context", context,
+             "order by the request's features of this name with the item's number behind it, such "
+             "as views_, in the place of a column of items");
   }
 };
 
 class PopularityRanker final : public Ranker {
  public:
-  PopularityRanker(const Schema& schema, Eigen::Index column) : schema_(schema), column_(column) {}
+  /// Args: columns: of the context, one an item; empty: `column` of the items counts.
+  PopularityRanker(const Schema& schema, Eigen::Index column, std::vector<std::size_t> columns)
+      : schema_(schema), column_(column), columns_(std::move(columns)) {}
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     std::vector<double> scores;
     scores.reserve(requests.candidate.size());
-    for (const std::uint32_t item : requests.candidate) {
-      if (item >= static_cast<std::size_t>(schema_.items.rows()))
-        throw Error(ErrorKind::kInput,
-                    fmt::format("candidate item {} is not in the catalogue of {}", item,
-                                schema_.items.rows()));
-      scores.push_back(schema_.items(static_cast<Eigen::Index>(item), column_));
-    }
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      for (std::size_t m = requests.module_offsets[i]; m < requests.module_offsets[i + 1]; ++m)
+        for (std::size_t c = requests.candidate_offsets[m]; c < requests.candidate_offsets[m + 1];
+             ++c)
+          scores.push_back(score(requests.features(i), requests.candidate[c]));
     return make_deterministic(requests.candidate_offsets, list_sizes(requests), std::move(scores));
   }
   bool deterministic() const override { return true; }
 
  private:
+  double score(std::span<const float> context, std::uint32_t item) const {
+    const std::size_t n_items =
+        columns_.empty() ? static_cast<std::size_t>(schema_.items.rows()) : columns_.size();
+    if (item >= n_items)
+      throw Error(ErrorKind::kInput,
+                  fmt::format("candidate item {} is not in the catalogue of {}", item, n_items));
+    return columns_.empty() ? schema_.items(static_cast<Eigen::Index>(item), column_)
+                            : context[columns_[item]];
+  }
+
   const Schema& schema_;
   Eigen::Index column_;
+  std::vector<std::size_t> columns_;
 };
+
+/// The column of the context of each item.
+std::vector<std::size_t> columns_of_items(const std::string& prefix, const PluginConfig& config,
+                                          const Schema& schema) {
+  std::vector<std::size_t> columns;
+  for (std::uint32_t item = 0; item < schema.n_items; ++item) {
+    const std::string name = prefix + std::to_string(item);
+    const auto found = std::find_if(schema.features.begin(), schema.features.end(),
+                                    [&](const Feature& feature) { return feature.name == name; });
+    if (found == schema.features.end())
+      config.refuse("context", "requests have no feature '" + name + "', and every item needs one");
+    columns.push_back(static_cast<std::size_t>(found - schema.features.begin()));
+  }
+  return columns;
+}
 
 struct PlackettLuceRankerConfig {
   std::map<std::string, double> weights;
@@ -139,11 +170,16 @@ FieldDescriptions describe_popularity_ranker() { return describe_fields<Populari
 std::shared_ptr<const Ranker> make_popularity_ranker(const PluginConfig& config,
                                                      const Schema& schema) {
   const PopularityRankerConfig read = config.read<PopularityRankerConfig>();
+  if (!read.context.empty()) {
+    if (!read.feature.empty()) config.refuse("context", "there is a feature to order by already");
+    return std::make_shared<PopularityRanker>(schema, 0,
+                                              columns_of_items(read.context, config, schema));
+  }
   if (schema.item_features.empty() || schema.items.rows() == 0)
     config.refuse("feature", "the items of this schema have no features to order by");
   const Eigen::Index column =
       read.feature.empty() ? 0 : item_column(schema, read.feature, "feature", config);
-  return std::make_shared<PopularityRanker>(schema, column);
+  return std::make_shared<PopularityRanker>(schema, column, std::vector<std::size_t>{});
 }
 
 FieldDescriptions describe_plackett_luce_ranker() {

@@ -7,6 +7,10 @@ namespace rehearsal {
 
 /// The lines of users.cc, one a file.
 UserModelEntry item_page_users();
+UserModelEntry recogym_users();
+UserModelEntry recogym_v0_users();
+UserModelEntry deezer_carousels_users();
+UserModelEntry kuaisim_users();
 UserModelEntry recsim_interest_evolution_users();
 UserModelEntry recsim_interest_exploration_users();
 UserModelEntry recsim_long_term_satisfaction_users();

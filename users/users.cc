@@ -15,6 +15,10 @@ const Registry<UserModelEntry>& user_models() {
                                                   recsim_interest_evolution_users(),
                                                   recsim_interest_exploration_users(),
                                                   recsim_long_term_satisfaction_users(),
+                                                  recogym_users(),
+                                                  recogym_v0_users(),
+                                                  deezer_carousels_users(),
+                                                  kuaisim_users(),
                                               });
   return table;
 }

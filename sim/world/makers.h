@@ -7,6 +7,10 @@ namespace rehearsal {
 /// The lines of worlds.cc, one a file.
 WorldEntry catalogue_world();
 WorldEntry item_page_world();
+WorldEntry recogym_world();
+WorldEntry recogym_v0_world();
+WorldEntry deezer_carousels_world();
+WorldEntry kuaisim_world();
 WorldEntry recsim_interest_evolution_world();
 WorldEntry recsim_interest_exploration_world();
 WorldEntry recsim_long_term_satisfaction_world();

@@ -10,6 +10,10 @@ const Registry<WorldEntry>& worlds() {
                                                        recsim_interest_evolution_world(),
                                                        recsim_interest_exploration_world(),
                                                        recsim_long_term_satisfaction_world(),
+                                                       recogym_world(),
+                                                       recogym_v0_world(),
+                                                       deezer_carousels_world(),
+                                                       kuaisim_world(),
                                                    });
   return table;
 }

@@ -112,6 +112,37 @@ TEST_CASE("the popularity ranker sorts items by the feature, highest first", "[p
       Catch::Contains("did you mean 'price'"));
 }
 
+TEST_CASE("the popularity ranker sorts items by the request's own features of them", "[policies]") {
+  Schema schema = small::schema();
+  RequestBatch requests = small::requests(30, Rng(4));
+  CHECK_THROWS_WITH(
+      small::policy("{name: s, type: uniform, ranker: {type: popularity, context: views_}}",
+                    schema),
+      Catch::Contains("no feature 'views_0'"));
+  std::vector<float> context;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    context.insert(context.end(), requests.features(i).begin(), requests.features(i).end());
+    for (std::size_t item = 0; item < 6; ++item)
+      context.push_back(static_cast<float>((item * 5 + i) % 6));
+  }
+  for (int item = 0; item < 6; ++item)
+    schema.features.push_back({"views_" + std::to_string(item), {}, ""});
+  requests.n_features = 9;
+  requests.context = context;
+  const auto policy = small::policy(
+      "{name: s, type: uniform, ranker: {type: popularity, context: views_}}", schema);
+  const PageBatch pages = recommend(*policy, requests, Rng(4), nullptr);
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot)
+      for (std::size_t j = pages.item_offsets[slot] + 1; j < pages.item_offsets[slot + 1]; ++j)
+        CHECK(requests.features(i)[3 + pages.item[j - 1]] >
+              requests.features(i)[3 + pages.item[j]]);
+  CHECK_THROWS_WITH(small::policy("{name: s, type: uniform, ranker: {type: popularity, feature: "
+                                  "sold, context: views_}}",
+                                  schema),
+                    Catch::Contains("order by already"));
+}
+
 TEST_CASE("the uniform ranker's item orders enter the page's probability", "[policies]") {
   const Schema schema = small::schema();
   const RequestBatch requests = small::requests(30, Rng(4));

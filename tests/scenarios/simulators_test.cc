@@ -1,0 +1,82 @@
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/scenarios/program.h"
+
+using namespace rehearsal;
+using nlohmann::json;
+
+namespace {
+
+/// A published simulator's scenario, run small. Returns: results.json.
+json run_small(const std::string& name, const std::vector<std::string>& settings = {}) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments{
+      "run",   std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/" + name + ".yaml",
+      "--out", folder.path("run"),
+      "--set", "log.pages=4000",
+      "--set", "live.pages=2000"};
+  for (const std::string& setting : settings) {
+    arguments.push_back("--set");
+    arguments.push_back(setting);
+  }
+  const Called called = call_program(arguments);
+  INFO(called.err);
+  REQUIRE(called.status == 0);
+  return json::parse(bytes_of(folder.path("run/results.json")));
+}
+
+const json& named(const json& results, const std::string& policy) {
+  for (const json& candidate : results["policies"])
+    if (candidate["name"] == policy) return candidate;
+  FAIL("no policy " << policy);
+  return results;
+}
+
+void check_complete(const json& results) {
+  CHECK(results["policies"].size() >= 3);
+  for (const json& policy : results["policies"]) {
+    INFO(policy["name"]);
+    CHECK_FALSE(policy["estimates"].empty());
+    CHECK_FALSE(policy["live"].empty());
+    for (const auto& [metric, value] : policy["live"].items()) CHECK(value["exact"] == true);
+  }
+}
+
+double live(const json& results, const std::string& policy, const std::string& metric) {
+  return named(results, policy)["live"][metric]["value"];
+}
+
+}  // namespace
+
+TEST_CASE("scenario recogym runs and its users click what they have viewed") {
+  const json results = run_small("recogym");
+  check_complete(results);
+  CHECK(live(results, "most_viewed", "ctr") > 1.2 * live(results, "random", "ctr"));
+  for (const json& estimate : named(results, "popular")["estimates"]) CHECK(estimate["stderr"] > 0);
+  const json clusters = run_small(
+      "recogym", {"world.type=recogym_v0", "users.type=recogym_v0",
+                  "policies=[{name: random, type: ranked_list, ranker: {type: uniform}}, {name: "
+                  "most_viewed, type: ranked_list, ranker: {type: popularity, context: views_}}]"});
+  CHECK(live(clusters, "most_viewed", "ctr") > live(clusters, "random", "ctr"));
+}
+
+TEST_CASE("scenario deezer_carousels runs, and who does not swipe streams less") {
+  const json published = run_small("deezer_carousels");
+  check_complete(published);
+  CHECK(live(published, "popular", "ctr") > 1.2 * live(published, "random", "ctr"));
+  const json paper = run_small("deezer_carousels", {"users.swipe=0.3", "users.seen=paper"});
+  CHECK(live(paper, "random", "ctr") < 0.7 * live(published, "random", "ctr"));
+}
+
+TEST_CASE("scenario kuaisim runs, with every published probability above a half") {
+  const json published = run_small("kuaisim");
+  check_complete(published);
+  for (const char* metric : {"clicks", "likes", "hides"}) {
+    CHECK(live(published, "random", metric) > 6 * 0.499);
+    CHECK(live(published, "random", metric) < 6 * 0.731);
+  }
+  const json meant = run_small("kuaisim", {"users.link=sigmoid", "users.similarity=cosine"});
+  CHECK(live(meant, "random", "hides") < 0.5);
+  CHECK(live(meant, "popular", "clicks") > 1.05 * live(meant, "random", "clicks"));
+}
