@@ -22,10 +22,12 @@ struct PageCells {
 
   std::size_t n_rows() const { return row_offsets.size() - 1; }
   std::size_t size() const { return attraction.size(); }
+  double satisfied(std::size_t r) const { return satisfaction.empty() ? 1 : satisfaction[r]; }
 };
 
 /// Random words of one page: four of the page, of each row (addressed by its module) and of each
-/// cell (addressed by its item), so that noise goes with what is shown, not with its place.
+/// cell (addressed by its item), so that noise goes with what is shown, not with its place. The
+/// words of a cell decide: 0 examination, 1 attraction, 2 satisfaction, 3 what follows.
 struct PageNoise {
   std::span<const std::uint32_t> page;  // (4)
   std::span<const std::uint32_t> row;   // (n_rows, 4)
@@ -41,6 +43,8 @@ struct PageActs {
 
 /// How users examine and click the cells of a page, given what attracts and satisfies them: a
 /// sampler and the exact quantities that it must agree with.
+/// Raises, from any member: Error(kInput) for a list of parameters that the page does not fit,
+/// naming its key (require_entries).
 class ClickModel {
  public:
   virtual ~ClickModel() = default;
@@ -60,6 +64,9 @@ class ClickModel {
 /// log P(clicks): sum of c log q + (1 - c) log(1 - q) over the conditional click probabilities q,
 /// each kept inside [1e-9, 1 - 1e-9].
 double log_likelihood(std::span<const double> conditional, std::span<const std::uint8_t> clicks);
+
+/// Raises: Error(kInput) when `key` has fewer than the `needed` entries of a page.
+void require_entries(const std::string& key, std::size_t entries, std::size_t needed);
 
 /// A line of users/click_models.cc.
 struct ClickModelEntry {

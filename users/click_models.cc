@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -17,8 +19,24 @@ double log_likelihood(std::span<const double> conditional, std::span<const std::
   return sum;
 }
 
+void require_entries(const std::string& key, std::size_t entries, std::size_t needed) {
+  if (entries < needed)
+    throw Error(ErrorKind::kInput,
+                fmt::format("{}: has {} entries, this page needs {}", key, entries, needed));
+}
+
 const Registry<ClickModelEntry>& click_models() {
-  static const Registry<ClickModelEntry> table("click model", {});
+  static const Registry<ClickModelEntry> table("click model", {
+                                                                  pbm_clicks(),
+                                                                  cascade_clicks(),
+                                                                  dcm_clicks(),
+                                                                  dbn_clicks(),
+                                                                  sdbn_clicks(),
+                                                                  ubm_clicks(),
+                                                                  ccm_clicks(),
+                                                                  tcm_clicks(),
+                                                                  trust_bias_clicks(),
+                                                              });
   return table;
 }
 

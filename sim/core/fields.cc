@@ -123,6 +123,16 @@ std::string read_choice(const YAML::Node& node, const Source& source,
   return text;
 }
 
+FieldDescription description(const std::string& name, const std::string& type,
+                             const std::string& allowed, const std::string& help) {
+  return FieldDescription{name, type, "", allowed, help};
+}
+
+/// Of one element of a list or mapping.
+FieldDescription element(const std::string& type, const FieldDescription& field) {
+  return description("", type, field.allowed, field.help);
+}
+
 /// Reads every element with `one(node, source)`.
 template <class Value, class One>
 void read_list(const YAML::Node& node, const Source& source, const FieldDescription& field,
@@ -133,10 +143,16 @@ void read_list(const YAML::Node& node, const Source& source, const FieldDescript
   out = std::move(values);
 }
 
-YAML::Node number_node(double value) {
-  YAML::Node node(number_text(value));
-  return node;
+std::vector<double> read_numbers(const YAML::Node& node, const Source& source, double low,
+                                 double high, const FieldDescription& field) {
+  std::vector<double> values;
+  read_list(node, source, field, values, [&](const YAML::Node& one, const Source& at) {
+    return read_number(one, at, low, high, element("a number", field));
+  });
+  return values;
 }
+
+YAML::Node number_node(double value) { return YAML::Node(number_text(value)); }
 
 YAML::Node integer_node(std::int64_t value) { return YAML::Node(fmt::format("{}", value)); }
 
@@ -154,11 +170,6 @@ std::string as_text(const YAML::Node& node) {
   emitter.SetSeqFormat(YAML::Flow);
   emitter << node;
   return emitter.c_str();
-}
-
-FieldDescription description(const std::string& name, const std::string& type,
-                             const std::string& allowed, const std::string& help) {
-  return FieldDescription{name, type, "", allowed, help};
 }
 
 YAML::Node text_node(const std::string& value) { return YAML::Node(value); }
@@ -237,12 +248,25 @@ Fields& Fields::add(const std::string& name, std::vector<double>& value, double 
   return push(
       field,
       [&value, low, high, field](const YAML::Node& node, const Source& source) {
-        read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
-          return read_number(one, at, low, high,
-                             description("", "a number", field.allowed, field.help));
-        });
+        value = read_numbers(node, source, low, high, field);
       },
       [&value] { return list_node(value, number_node); });
+}
+
+Fields& Fields::add(const std::string& name, std::vector<std::vector<double>>& value, double low,
+                    double high, const std::string& help) {
+  const FieldDescription field =
+      description(name, "a list of lists of numbers", number_range(low, high), help);
+  return push(
+      field,
+      [&value, low, high, field](const YAML::Node& node, const Source& source) {
+        read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
+          return read_numbers(one, at, low, high, element("a list of numbers", field));
+        });
+      },
+      [&value] {
+        return list_node(value, [](const auto& row) { return list_node(row, number_node); });
+      });
 }
 
 Fields& Fields::add(const std::string& name, std::vector<std::int64_t>& value, std::int64_t low,
@@ -253,8 +277,7 @@ Fields& Fields::add(const std::string& name, std::vector<std::int64_t>& value, s
       field,
       [&value, low, high, field](const YAML::Node& node, const Source& source) {
         read_list(node, source, field, value, [&](const YAML::Node& one, const Source& at) {
-          return read_integer(one, at, low, high,
-                              description("", "an integer", field.allowed, field.help));
+          return read_integer(one, at, low, high, element("an integer", field));
         });
       },
       [&value] { return list_node(value, integer_node); });
@@ -321,8 +344,8 @@ Fields& Fields::add(const std::string& name, std::map<std::string, double>& valu
         std::map<std::string, double> values;
         for (const auto& pair : node) {
           const std::string& key = pair.first.Scalar();
-          values[key] = read_number(pair.second, source.child(key), low, high,
-                                    description("", "a number", field.allowed, field.help));
+          values[key] =
+              read_number(pair.second, source.child(key), low, high, element("a number", field));
         }
         value = std::move(values);
       },

@@ -73,6 +73,9 @@ class Fields {
                  const std::string& help);
   Fields& add(const std::string& name, std::vector<double>& value, double low, double high,
               const std::string& help);
+  /// A list of lists of numbers, such as [[1], [0.8, 0.95]].
+  Fields& add(const std::string& name, std::vector<std::vector<double>>& value, double low,
+              double high, const std::string& help);
   Fields& add(const std::string& name, std::vector<std::int64_t>& value, std::int64_t low,
               std::int64_t high, const std::string& help);
   Fields& add(const std::string& name, std::vector<std::string>& value, const std::string& help);
