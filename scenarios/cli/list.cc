@@ -8,6 +8,7 @@
 #include "scenarios/cli/commands.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
+#include "users/click_model.h"
 #include "users/users.h"
 
 namespace rehearsal {
@@ -42,6 +43,7 @@ const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
       {"worlds", [] { return listed(worlds()); }},
       {"users", [] { return listed(user_models()); }},
+      {"click_models", [] { return listed(click_models()); }},
       {"policies", [] { return listed(policies()); }},
       {"rankers", [] { return listed(rankers()); }},
       {"estimators", [] { return listed(estimators()); }},
