@@ -22,12 +22,22 @@ struct Listed {
   std::vector<FieldDescription> fields;
 };
 
+/// An estimator's hyper-parameter, which its name carries: dr_clip_10.
+std::vector<FieldDescription> fields_of(const EstimatorEntry& entry) {
+  if (!entry.parameter) return {};
+  const Hyperparameter& p = *entry.parameter;
+  return {{p.name, "number", parameter_text(p.default_value),
+           fmt::format("[{}, {}]", parameter_text(p.low), parameter_text(p.high)), p.help}};
+}
+
 template <class Entry>
 std::vector<Listed> listed(const Registry<Entry>& table) {
   std::vector<Listed> all;
   for (const Entry& entry : table.entries())
     if constexpr (requires { entry.describe; })
       all.push_back({entry.name, entry.summary, entry.source, entry.describe()});
+    else if constexpr (requires { entry.parameter; })
+      all.push_back({entry.name, entry.summary, entry.source, fields_of(entry)});
     else
       all.push_back({entry.name, entry.summary, entry.source, {}});
   return all;
