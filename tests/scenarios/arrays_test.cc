@@ -208,8 +208,8 @@ TEST_CASE("support, overlap and estimated propensities are warned of") {
     const TemporaryFolder folder;
     const std::string file = write_arrays(folder.path("x.h5"), arrays);
     std::string all;
-    for (const auto& w : evaluate_arrays(file, array_layouts().at("obp"), {})[0].result.warnings)
-      all += w + "\n";
+    const auto cases = evaluate_arrays(file, array_layouts().at("obp"), {});
+    for (const auto& w : cases[0].result.warnings) all += w + "\n";
     return all;
   };
   Arrays arrays = bandit_by_hand();

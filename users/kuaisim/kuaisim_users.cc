@@ -93,7 +93,7 @@ class KuaiSimUsers final : public UserModel {
   std::size_t n_state() const override { return kHead + dimensions(); }
   void start(std::span<const UserId> users, const Rng& rng, RowMatrix& state) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   std::size_t dimensions() const { return static_cast<std::size_t>(items_.cols()); }
@@ -290,7 +290,7 @@ double KuaiSimUsers::return_day(const Turn& turn, double reward, const Rng& rng)
 
 void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
                            const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                           std::span<std::uint8_t> leaves) const {
+                           std::span<std::uint16_t> gap) const {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const ListPage page(pages, i);
     double* user = state.row(static_cast<Eigen::Index>(i)).data();
@@ -300,10 +300,11 @@ void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
     move_interests(page, responses, user);
     const float temper = temper_.after(static_cast<float>(user[kTemper]), reward);
     user[kTemper] = double{temper};
-    leaves[i] = Temper::leaves(temper);
-    if (leaves[i] == 0) continue;
+    gap[i] = 0;
+    if (!Temper::leaves(temper)) continue;
     user[kTemper] = double{temper_.initial};
     user[kDays] = return_day(requests.turn(i), double{reward}, rng);
+    gap[i] = static_cast<std::uint16_t>(user[kDays]);
   }
 }
 
