@@ -211,3 +211,28 @@ TEST_CASE("a list may be given as one allowed word, and is written back as that 
   CHECK_THROWS_AS(fields.read(YAML::Load("order: other"), {}), Error);
   CHECK_THROWS_AS(fields.read(YAML::Load("order: {a: 1}"), {}), Error);
 }
+
+TEST_CASE("a list of lists of numbers is read, checked, described and written back") {
+  std::vector<std::vector<double>> rows;
+  Fields fields;
+  fields.add("rows", rows, 0, 1, "by rank");
+  fields.read(YAML::Load("rows: [[1], [0.5, 0.25], []]"), {"scene.yaml", "users"});
+  CHECK(rows == std::vector<std::vector<double>>{{1}, {0.5, 0.25}, {}});
+  CHECK(YAML::Dump(fields.resolved()) == "rows: [[1], [0.5, 0.25], []]");
+  CHECK(fields.describe()[0].type == "a list of lists of numbers");
+  const auto message = [&](const std::string& text) {
+    try {
+      fields.read(YAML::Load(text), {"scene.yaml", "users"});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK(message("rows: 1").find("users.rows: expected a list of lists") != std::string::npos);
+  CHECK(message("rows: [1]").find("users.rows[0]: expected a list of numbers") !=
+        std::string::npos);
+  CHECK(message("rows: [[1], [0, 2]]")
+            .find("scene.yaml:1:16: users.rows[1][1]: expected a number "
+                  "[0, 1], found '2'") != std::string::npos);
+  CHECK(rows.size() == 3);
+}
