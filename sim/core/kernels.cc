@@ -3,12 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#if defined(__x86_64__)
-#define REHEARSAL_AVX2 __attribute__((target("avx2")))
-#else
-#define REHEARSAL_AVX2
-#endif
-
 namespace rehearsal {
 
 namespace {
@@ -16,9 +10,6 @@ namespace {
 constexpr std::size_t kTileA = 4;
 constexpr std::size_t kTileB = 8;
 constexpr std::size_t kBlockRows = 128;  // a panel of b stays in the first-level cache
-
-// Four doubles; without AVX2 the compiler makes two halves of it, with the same results.
-typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 [[gnu::always_inline]] inline void outer_body(double v, const double* z, std::size_t n, double* a) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -163,7 +154,8 @@ void add_tile(const double* a, const double* b, std::size_t n_rows, std::size_t 
 
 Simd best_simd() {
 #if defined(__x86_64__)
-  static const Simd simd = __builtin_cpu_supports("avx2") ? Simd::kAvx2 : Simd::kScalar;
+  static const Simd simd =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? Simd::kAvx2 : Simd::kScalar;
   return simd;
 #else
   return Simd::kScalar;

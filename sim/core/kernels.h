@@ -3,13 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace rehearsal {
+#include "sim/core/simd.h"
 
-/// Whether kernels use AVX2. Either way every sum takes its terms in the same order without fused
-/// multiply-add, so no byte depends on it.
-enum class Simd { kScalar, kAvx2 };
-/// The best that this machine has.
-Simd best_simd();
+namespace rehearsal {
 
 /// lower(a) += v z z'. Args: z: (n), a: (n, n) row-major; n a multiple of 4. Elements above the
 /// diagonal are unspecified.
