@@ -102,7 +102,7 @@ TEST_CASE("probe refuses a bad file with file, line, column and key", "[probe]")
       {kModel + kPage + "click: [[1]]\n",
        "p.yaml:3:1: click: unknown key 'click'; did you mean 'clicks'"},
       {"model: {type: dbnn}\n" + kPage,
-       "p.yaml:1:15: model.type: unknown click model 'dnb'; did you mean 'dbn'"},
+       "p.yaml:1:15: model.type: unknown click model 'dbnn'; did you mean 'dbn'"},
       {"model: {gamma: 1}\n" + kPage, "model.type: is missing"},
       {"model: {type: dbn, gama: 1}\n" + kPage, "model.gama: unknown key 'gama'"},
       {"model: {type: dbn, gamma: 1.5}\n" + kPage, "p.yaml:1:27: model.gamma: expected a number"},
