@@ -41,8 +41,8 @@ class CarouselUsers final : public UserModel {
   ExpectedBatch expected(const RequestBatch& requests, const PageBatch& pages) const override;
   void advance(const RequestBatch& /*requests*/, const PageBatch& /*pages*/,
                const ResponseBatch& /*responses*/, const Rng& /*rng*/, RowMatrix& /*state*/,
-               std::span<std::uint8_t> leaves) const override {
-    std::fill(leaves.begin(), leaves.end(), std::uint8_t{1});
+               std::span<std::uint16_t> gap) const override {
+    std::fill(gap.begin(), gap.end(), std::uint16_t{1});
   }
 
  private:

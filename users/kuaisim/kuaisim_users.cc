@@ -93,14 +93,14 @@ class KuaiSimUsers final : public UserModel {
   std::size_t n_state() const override { return kHead + dimensions(); }
   void start(std::span<const UserId> users, const Rng& rng, RowMatrix& state) const override;
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   std::size_t dimensions() const { return static_cast<std::size_t>(items_.cols()); }
   /// P(feedback) of every item of a list. Args: out: (n_items, kFeedbackCount).
   void probabilities(const double* user, const ListPage& page, RowMatrix& out) const;
   void move_interests(const ListPage& page, const ResponseBatch& responses, double* user) const;
-  double return_day(const Turn& turn, double reward, const Rng& rng) const;
+  std::uint16_t return_day(const Turn& turn, double reward, const Rng& rng) const;
 
   KuaiSimUsersConfig config_;
   Link link_;
@@ -278,19 +278,19 @@ void KuaiSimUsers::move_interests(const ListPage& page, const ResponseBatch& res
   norm_layer(interests);
 }
 
-double KuaiSimUsers::return_day(const Turn& turn, double reward, const Rng& rng) const {
+std::uint16_t KuaiSimUsers::return_day(const Turn& turn, double reward, const Rng& rng) const {
   Stream habit = rng.stream(Draw::kPopulation, {turn.user, 0, 0});
   const double personal = config_.personal_sd * normal_from(habit());
   const std::vector<double> law = return_.day_law(personal, reward);
   double left = rng.stream(Draw::kAdvance, turn).uniform();
   std::size_t day = 0;
   while (day + 1 < law.size() && (left -= law[day]) >= 0) ++day;
-  return static_cast<double>(day + 1);
+  return static_cast<std::uint16_t>(day + 1);
 }
 
 void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
                            const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                           std::span<std::uint8_t> leaves) const {
+                           std::span<std::uint16_t> gap) const {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const ListPage page(pages, i);
     double* user = state.row(static_cast<Eigen::Index>(i)).data();
@@ -300,10 +300,11 @@ void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
     move_interests(page, responses, user);
     const float temper = temper_.after(static_cast<float>(user[kTemper]), reward);
     user[kTemper] = double{temper};
-    leaves[i] = Temper::leaves(temper);
-    if (leaves[i] == 0) continue;
+    gap[i] = 0;
+    if (!Temper::leaves(temper)) continue;
+    gap[i] = return_day(requests.turn(i), double{reward}, rng);
     user[kTemper] = double{temper_.initial};
-    user[kDays] = return_day(requests.turn(i), double{reward}, rng);
+    user[kDays] = gap[i];
   }
 }
 

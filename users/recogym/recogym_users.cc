@@ -98,7 +98,7 @@ class RecoGymUsers final : public UserModel {
       begin({users[u], 0, 0}, rng, state.row(static_cast<Eigen::Index>(u)).data());
   }
   void advance(const RequestBatch& requests, const PageBatch& pages, const ResponseBatch& responses,
-               const Rng& rng, RowMatrix& state, std::span<std::uint8_t> leaves) const override;
+               const Rng& rng, RowMatrix& state, std::span<std::uint16_t> gap) const override;
 
  private:
   /// The words of events, one after the other, at one turn.
@@ -218,7 +218,7 @@ ExpectedBatch RecoGymUsers::expected(const RequestBatch& requests, const PageBat
 
 void RecoGymUsers::advance(const RequestBatch& requests, const PageBatch& /*pages*/,
                            const ResponseBatch& responses, const Rng& rng, RowMatrix& state,
-                           std::span<std::uint8_t> leaves) const {
+                           std::span<std::uint16_t> gap) const {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     double* own = state.row(static_cast<Eigen::Index>(i)).data();
     const Turn turn = requests.turn(i);
@@ -226,8 +226,8 @@ void RecoGymUsers::advance(const RequestBatch& requests, const PageBatch& /*page
     recogym::User user = unpack(own);
     environment_->after_bandit(user, responses.click[i] != 0, draws.next());
     browse(user, draws, own);
-    leaves[i] = user.phase == recogym::Phase::kStop;
-    if (leaves[i] != 0)
+    gap[i] = user.phase == recogym::Phase::kStop;
+    if (gap[i] != 0)
       begin({turn.user, static_cast<std::uint16_t>(turn.session + 1), 0}, rng, own);
     else
       pack(user, own);
