@@ -36,19 +36,20 @@ void check_options(const std::vector<Candidate>& candidates, int baseline,
 }
 
 /// The estimators asked for, or all that the behaviour allows.
-std::vector<const EstimatorEntry*> chosen(const std::vector<std::string>& names,
-                                          const Policy* behavior) {
-  std::vector<const EstimatorEntry*> out;
+std::vector<Estimator> chosen(const std::vector<std::string>& names, const Policy* behavior) {
+  std::vector<Estimator> out;
   for (const std::string& name : names) {
-    const EstimatorEntry& entry = estimators().at(name, "estimate.estimators");
-    if (entry.uses(Need::kPseudoInverse) && behavior == nullptr)
+    out.push_back(parse_estimator(name, "estimate.estimators"));
+    if (out.back().entry->uses(Need::kPseudoInverse) && behavior == nullptr)
       throw Error(ErrorKind::kInput,
                   name + ": needs the policy that wrote the log, which is not known here");
-    out.push_back(&entry);
+    if (out.back().entry->uses(Need::kPscore))
+      throw Error(ErrorKind::kInput, name + ": scores single actions, not pages");
   }
   if (!names.empty()) return out;
   for (const EstimatorEntry& entry : estimators().entries())
-    if (!entry.uses(Need::kPseudoInverse) || behavior != nullptr) out.push_back(&entry);
+    if (!entry.parameter && (!entry.uses(Need::kPseudoInverse) || behavior != nullptr))
+      out.push_back(parse_estimator(entry.name));
   return out;
 }
 
@@ -59,11 +60,11 @@ bool items_differ(const std::vector<Candidate>& candidates, const Policy* behavi
                      [&](const Candidate& c) { return c.policy->ranker() != shared; });
 }
 
-WeightNeeds needs_of(const std::vector<const EstimatorEntry*>& entries,
+WeightNeeds needs_of(const std::vector<Estimator>& chosen_ones,
                      const std::vector<Candidate>& candidates, const Policy* behavior) {
   const auto any = [&](Need need) {
-    return std::any_of(entries.begin(), entries.end(),
-                       [&](const EstimatorEntry* entry) { return entry->uses(need); });
+    return std::any_of(chosen_ones.begin(), chosen_ones.end(),
+                       [&](const Estimator& each) { return each.entry->uses(need); });
   };
   WeightNeeds needs;
   needs.page = any(Need::kPage);
@@ -76,13 +77,12 @@ WeightNeeds needs_of(const std::vector<const EstimatorEntry*>& entries,
   return needs;
 }
 
-void add_targets(const std::vector<const EstimatorEntry*>& entries, int baseline,
-                 EvaluationPlan& plan) {
+void add_targets(const std::vector<Estimator>& entries, int baseline, EvaluationPlan& plan) {
   const std::size_t per_candidate = plan.metrics.size() * entries.size();
   for (std::size_t c = 0; c < plan.candidates.size(); ++c)
     for (std::size_t m = 0; m < plan.metrics.size(); ++m)
       for (std::size_t e = 0; e < entries.size(); ++e) {
-        Target target{c, m, entries[e], entries[e]->layout(plan.n_slots), plan.n_columns, -1};
+        Target target{c, m, entries[e], entries[e].layout(plan.n_slots), plan.n_columns, -1};
         if (baseline >= 0 && static_cast<int>(c) != baseline)
           target.baseline = static_cast<std::ptrdiff_t>(
               static_cast<std::size_t>(baseline) * per_candidate + m * entries.size() + e);
@@ -150,7 +150,7 @@ class Finisher {
   Estimate finish(std::size_t t) const {
     const Target& target = plan_.targets[t];
     Estimate out;
-    out.estimator = target.estimator->name;
+    out.estimator = target.estimator.name;
     out.metric = plan_.metrics[target.metric];
     out.confidence = options_.confidence;
     out.value = value(target, sums_.columns);
@@ -252,7 +252,7 @@ class Finisher {
     const WeightStats* stats = sums_.stats.data() + target.candidate * n_stats(plan_);
     out.ess = sums_.n_rounds;
     out.max_weight = 1;
-    for (const Need need : target.estimator->needs) {
+    for (const Need need : target.estimator.entry->needs) {
       if (need == Need::kQHat) continue;
       const bool by_slot = need == Need::kCascade || need == Need::kItemPosition;
       std::span<const WeightStats> own(stats + stats_index(plan_, need, 0),
@@ -266,7 +266,7 @@ class Finisher {
       const auto warnings = weight_warnings(own, sums_.n_rounds);
       out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
     }
-    if (target.estimator->needs == std::vector<Need>{Need::kQHat})
+    if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(
           "the interval leaves out the error of the reward model, which is most of it");
     if (plan_.needs.support) {
@@ -335,7 +335,7 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.n_modules = n_named_choices(*rounds.schema, plan.decision);
   plan.rng = rng;
   choose_rounds(info, behavior, options, plan);
-  const std::vector<const EstimatorEntry*> entries = chosen(options.estimators, plan.behavior);
+  const std::vector<Estimator> entries = chosen(options.estimators, plan.behavior);
   plan.needs = needs_of(entries, candidates, plan.behavior);
   if (plan.decision == Decision::kItems) plan.needs.items = false;  // they are the decision
   add_targets(entries, baseline, plan);

@@ -124,7 +124,7 @@ class Chunk {
   void add_terms(const Target& target, const WeightedRounds& rounds) {
     const std::size_t width = target.layout.n_columns;
     terms_.resize(batch_.size() * width);
-    target.estimator->terms(rounds, plan_.n_slots, terms_);
+    target.estimator.terms(rounds, plan_.n_slots, terms_);
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
       for (std::size_t j = 0; j < width; ++j) row[j] += terms_[i * width + j];

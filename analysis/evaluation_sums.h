@@ -16,7 +16,7 @@ namespace rehearsal {
 struct Target {
   std::size_t candidate = 0;
   std::size_t metric = 0;
-  const EstimatorEntry* estimator = nullptr;
+  Estimator estimator;
   TermLayout layout;
   std::size_t first_column = 0;
   std::ptrdiff_t baseline = -1;  // index of the baseline's target, -1: no lift of its own

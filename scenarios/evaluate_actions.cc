@@ -26,22 +26,22 @@ struct Scored {
   std::vector<double> influence;  // (n_users) first-order effect of each user on the value
 };
 
-bool needs_q_hat(const EstimatorEntry& entry) { return entry.uses(Need::kQHat); }
+bool needs_q_hat(const Estimator& estimator) { return estimator.entry->uses(Need::kQHat); }
 
-std::vector<const EstimatorEntry*> chosen(const ActionEvaluation& options) {
-  std::vector<const EstimatorEntry*> entries;
+std::vector<Estimator> chosen(const ActionEvaluation& options) {
+  std::vector<Estimator> entries;
   if (options.estimators.empty()) {
     for (const char* name : {"ips", "snips", "dm", "dr", "sndr"}) {
-      const EstimatorEntry& entry = estimators().at(name);
-      if (!needs_q_hat(entry) || options.q_hat != nullptr) entries.push_back(&entry);
+      const Estimator estimator = parse_estimator(name);
+      if (!needs_q_hat(estimator) || options.q_hat != nullptr) entries.push_back(estimator);
     }
     return entries;
   }
   for (const std::string& name : options.estimators) {
-    const EstimatorEntry& entry = estimators().at(name, "--estimators");
-    if (needs_q_hat(entry) && options.q_hat == nullptr)
+    const Estimator estimator = parse_estimator(name, "--estimators");
+    if (needs_q_hat(estimator) && options.q_hat == nullptr)
       throw Error(ErrorKind::kInput, name + ": needs a reward model: give --q-hat FILE.h5:DATASET");
-    entries.push_back(&entry);
+    entries.push_back(estimator);
   }
   return entries;
 }
@@ -77,11 +77,11 @@ ActionColumns columns_of(const ActionLog& log, const ActionCandidate& candidate,
   return columns;
 }
 
-Scored score(const EstimatorEntry& entry, const WeightedRounds& rounds, const ActionLog& log) {
-  const TermLayout layout = entry.layout(1);
+Scored score(const Estimator& estimator, const WeightedRounds& rounds, const ActionLog& log) {
+  const TermLayout layout = estimator.layout(1);
   const std::size_t width = layout.n_columns;
   std::vector<double> terms(log.size() * width);
-  entry.terms(rounds, 1, terms);
+  estimator.terms(rounds, 1, terms);
   std::vector<double> sums(width, 0.0);
   for (std::size_t i = 0; i < log.size(); ++i)
     for (std::size_t c = 0; c < width; ++c) sums[c] += terms[i * width + c];
@@ -120,10 +120,10 @@ void set_lift(const Scored& own, const Scored& baseline, Estimate& out) {
   out.lift = normal_interval(ratio - 1, out.lift_standard_error, out.confidence);
 }
 
-Estimate describe(const EstimatorEntry& entry, const Scored& scored, const ActionColumns& columns,
+Estimate describe(const Estimator& estimator, const Scored& scored, const ActionColumns& columns,
                   double confidence) {
   Estimate out;
-  out.estimator = entry.name;
+  out.estimator = estimator.name;
   out.metric = "ctr";
   out.value = scored.value;
   out.confidence = confidence;
@@ -132,7 +132,7 @@ Estimate describe(const EstimatorEntry& entry, const Scored& scored, const Actio
   out.low = interval.low;
   out.high = interval.high;
   const double n = columns.stats.n;
-  const bool weighted = entry.needs != std::vector<Need>{Need::kQHat};
+  const bool weighted = estimator.entry->needs != std::vector<Need>{Need::kQHat};
   out.ess = weighted ? columns.stats.ess() : n;
   out.max_weight = weighted ? columns.stats.max() : 1;
   if (weighted) out.warnings = weight_warnings(std::span(&columns.stats, 1), n);
@@ -145,9 +145,8 @@ std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options) {
   if (log.size() == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
-  const std::vector<const EstimatorEntry*> entries = chosen(options);
-  const bool with_q_hat =
-      std::any_of(entries.begin(), entries.end(), [](auto* entry) { return needs_q_hat(*entry); });
+  const std::vector<Estimator> entries = chosen(options);
+  const bool with_q_hat = std::any_of(entries.begin(), entries.end(), needs_q_hat);
   std::vector<double> q_hat;
   for (std::size_t i = 0; with_q_hat && i < log.size(); ++i)
     q_hat.push_back(options.q_hat->logged(i));
@@ -157,11 +156,12 @@ std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
   std::vector<std::vector<Estimate>> estimates(candidates.size());
   for (std::size_t c = 0; c < candidates.size(); ++c) {
     const ActionColumns columns = columns_of(log, candidates[c], options.q_hat, with_q_hat);
-    const WeightedRounds rounds{offsets,        log.reward,     columns.weight, columns.weight,
-                                columns.weight, columns.weight, q_hat,          columns.direct};
-    for (const EstimatorEntry* entry : entries) {
-      scored[c].push_back(score(*entry, rounds, log));
-      estimates[c].push_back(describe(*entry, scored[c].back(), columns, options.confidence));
+    const WeightedRounds rounds{offsets,        log.reward,     columns.weight,
+                                columns.weight, columns.weight, columns.weight,
+                                q_hat,          columns.direct, log.pscore};
+    for (const Estimator& entry : entries) {
+      scored[c].push_back(score(entry, rounds, log));
+      estimates[c].push_back(describe(entry, scored[c].back(), columns, options.confidence));
     }
   }
   if (options.baseline < 0) return estimates;

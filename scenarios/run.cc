@@ -67,13 +67,6 @@ class Steps {
   Timing& timing_;
 };
 
-/// The part of the behaviour policy that shows uniformly random pages, or "" without one.
-std::string exploration_part(const Scenario& scenario) {
-  for (const std::string& part : scenario.policies[scenario.index_of(scenario.log.policy)].parts)
-    if (scenario.policies[scenario.index_of(part)].plugin.type == "uniform") return part;
-  return "";
-}
-
 std::vector<std::size_t> estimated_policies(const Scenario& scenario) {
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < scenario.policies.size(); ++i)
@@ -115,6 +108,12 @@ Results start_results(const Scenario& scenario) {
 }
 
 }  // namespace
+
+std::string exploration_part(const Scenario& scenario) {
+  for (const std::string& part : scenario.policies[scenario.index_of(scenario.log.policy)].parts)
+    if (scenario.policies[scenario.index_of(part)].plugin.type == "uniform") return part;
+  return "";
+}
 
 LogInfo simulate_step(const Scenario& scenario, const Setup& setup,
                       const std::filesystem::path& folder, const RunOptions& options) {

@@ -31,6 +31,9 @@ using Timing = std::vector<std::pair<std::string, double>>;
 RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
 RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
 
+/// The part of the behaviour policy that shows uniformly random pages, or "" without one.
+std::string exploration_part(const Scenario& scenario);
+
 /// The steps of a run. Each raises Error(kInterrupted) after SIGINT.
 
 /// Writes the behaviour policy's log. Args: folder: absent or empty.

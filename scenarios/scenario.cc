@@ -219,6 +219,19 @@ void check_no_repeats(const std::string& section, const std::string& key,
   if (distinct.size() != names.size()) check.refuse(section, key, "a name stands here twice");
 }
 
+/// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
+void settle_estimators(Scenario& scenario, const NameCheck& check) {
+  const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
+    try {
+      name = parse_estimator(name).name;
+    } catch (const Error& error) {
+      check.refuse(section, key, error.what());
+    }
+  };
+  for (std::string& name : scenario.estimate.estimators) settle("estimate", "estimators", name);
+  settle("gate", "estimator", scenario.gate.rule.estimator);
+}
+
 void check_names(const Scenario& scenario, const NameCheck& check) {
   check_no_repeats("estimate", "metrics", scenario.estimate.metrics, check);
   check_no_repeats("estimate", "estimators", scenario.estimate.estimators, check);
@@ -243,7 +256,9 @@ Fields LogStep::fields() {
 Fields EstimateStep::fields() {
   return Fields()
       .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
-      .choices("estimators", estimators, ::rehearsal::estimators().names(), "off-policy estimators")
+      .add("estimators", estimators,
+           "off-policy estimators: names of 'rehearsal list estimators', a hyper-parameter after "
+           "an underscore, as in dr_clip_10")
       .choice("interval", interval, {"normal", "bootstrap"}, "how intervals are made")
       .add("n_bootstrap", n_bootstrap, 2, 100000, "bootstrap replicates, by user")
       .add("confidence", confidence, 0.5, 0.9999, "of every interval")
@@ -263,7 +278,7 @@ Fields GateStep::fields() {
       .choice("metric", rule.metric, ::rehearsal::metrics().names(), "whose lift decides")
       .add("min_lift", rule.min_lift, -1, 1e6, "least lift that is promoted; 0.01 is +1 %")
       .add("guardrails", rule.guardrails, -1, 1e6, "least acceptable lift of other metrics")
-      .choice("estimator", rule.estimator, estimators().names(), "whose estimates decide offline")
+      .add("estimator", rule.estimator, "whose estimates decide offline")
       .add("confidence", rule.confidence, 0.5, 0.9999, "of the bounds")
       .choice("correction", rule.correction, {"holm", "bonferroni", "none"},
               "for several candidates")
@@ -287,7 +302,9 @@ Scenario parse_scenario(const Tree& tree) {
   scenario.users = read_plugin(child(root, "users"), source.child("users"), {});
   user_models().at(scenario.users.type, place_of_type(child(root, "users"), source.child("users")));
   read_policies(scenario, root, source);
-  check_names(scenario, NameCheck(scenario, root, source));
+  const NameCheck check(scenario, root, source);
+  settle_estimators(scenario, check);
+  check_names(scenario, check);
   return scenario;
 }
 

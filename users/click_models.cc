@@ -26,8 +26,21 @@ void require_entries(const std::string& key, std::size_t entries, std::size_t ne
 }
 
 const Registry<ClickModelEntry>& click_models() {
-  static const Registry<ClickModelEntry> table(
-      "click model", {carousel_click_clicks(), carousel_page_clicks(), grid_pbm_clicks()});
+  static const std::vector<ClickModelEntry> lines{
+      pbm_clicks(),
+      cascade_clicks(),
+      dcm_clicks(),
+      dbn_clicks(),
+      sdbn_clicks(),
+      ubm_clicks(),
+      ccm_clicks(),
+      tcm_clicks(),
+      trust_bias_clicks(),
+      carousel_page_clicks(),
+      carousel_click_clicks(),
+      grid_pbm_clicks(),
+  };
+  static const Registry<ClickModelEntry> table("click model", lines);
   return table;
 }
 

@@ -20,4 +20,15 @@ ClickModelEntry carousel_click_clicks();
 ClickModelEntry carousel_page_clicks();
 ClickModelEntry grid_pbm_clicks();
 
+/// The lines of click_models.cc, one a file.
+ClickModelEntry pbm_clicks();
+ClickModelEntry cascade_clicks();
+ClickModelEntry dcm_clicks();
+ClickModelEntry dbn_clicks();
+ClickModelEntry sdbn_clicks();
+ClickModelEntry ubm_clicks();
+ClickModelEntry ccm_clicks();
+ClickModelEntry tcm_clicks();
+ClickModelEntry trust_bias_clicks();
+
 }  // namespace rehearsal

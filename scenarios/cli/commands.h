@@ -35,6 +35,9 @@ void add_evaluate(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_study(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_fit(CLI::App& app, Action& action);
+void add_probe(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_validate(CLI::App& app, Action& action);
 

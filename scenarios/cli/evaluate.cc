@@ -1,12 +1,14 @@
 #include "analysis/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
+#include "scenarios/arrays/arrays.h"
 #include "scenarios/cli/commands.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
@@ -24,6 +26,7 @@ struct EvaluateCommand {
   std::vector<std::string> q_hat_expected;
   std::vector<std::string> estimators;
   std::string baseline;
+  std::string layout;
   std::string out;
   double confidence = 0.95;
   int threads = 0;
@@ -67,16 +70,6 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
   return static_cast<std::ptrdiff_t>(index_of(policies, command.baseline, "--baseline"));
 }
 
-/// Estimator names as the table has them: the names of other tools are accepted.
-std::vector<std::string> estimator_names(const EvaluateCommand& command) {
-  std::vector<std::string> names = command.estimators;
-  for (std::string& name : names) {
-    if (name == "ipw") name = "ips";
-    if (name == "snipw") name = "snips";
-  }
-  return names;
-}
-
 std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                                                  const LogReader& reader,
                                                  const std::vector<Named>& policies) {
@@ -105,7 +98,7 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
       candidate.expected_q_hat.push_back(table.logged(i));
   }
   ActionEvaluation options;
-  options.estimators = estimator_names(command);
+  options.estimators = command.estimators;
   options.q_hat = q_hat.get();
   options.baseline = baseline_of(command, policies);
   options.confidence = command.confidence;
@@ -145,7 +138,7 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
   const LogBatch first = reader.read(0, Columns{});
   options.metrics = {"ctr"};
   if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
-  options.estimators = estimator_names(command);
+  options.estimators = command.estimators;
   options.confidence = command.confidence;
   options.threads = command.threads;
   options.progress = progress.get();
@@ -173,7 +166,53 @@ std::string table(const Results& results) {
   return text + (notes.empty() ? "" : "\n" + notes);
 }
 
+void write_results(const std::string& folder, const std::string& json) {
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw Error(ErrorKind::kRuntime,
+                fmt::format("{}: cannot create the folder: {}", folder, error.message()));
+  write_text_atomically(fs::path(folder) / "results.json", json);
+}
+
+std::string table(const std::vector<NamedCase>& cases) {
+  std::string text =
+      fmt::format("{:<24} {:<36} {:>12} {:>26}\n", "case", "estimator", "value", "interval");
+  std::string notes;
+  for (const NamedCase& each : cases) {
+    for (const ArrayEstimate& e : each.result.estimates)
+      text += fmt::format("{:<24} {:<36} {:>12.6g} {:>26}\n", each.name, e.key, e.value,
+                          fmt::format("[{:.6g}, {:.6g}]", e.low, e.high));
+    for (const std::string& warning : each.result.warnings)
+      notes += fmt::format("{}: {}\n", each.name, warning);
+  }
+  return text + (notes.empty() ? "" : "\n" + notes);
+}
+
+/// Another tool's arrays: FILE.h5 --layout NAME.
+int evaluate_file(const EvaluateCommand& command) {
+  if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
+      !command.baseline.empty())
+    throw Error(ErrorKind::kInput,
+                "--layout: the arrays say what is judged; --policy, --q-hat, --q-hat-expected and "
+                "--baseline serve logs");
+  ArrayOptions options;
+  options.estimators = command.estimators;
+  options.confidence = command.confidence;
+  const std::vector<NamedCase> cases =
+      evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
+  const std::string json = arrays_to_json(cases);
+  write_results(command.out, json);
+  print(command.json ? json : table(cases));
+  return 0;
+}
+
 int evaluate_log(const EvaluateCommand& command) {
+  if (!command.layout.empty()) return evaluate_file(command);
+  if (command.policies.empty())
+    throw Error(ErrorKind::kInput,
+                "--policy NAME=uniform|DIR|FILE.h5:DATASET: at least one is needed to score a log");
   const std::vector<Named> policies = parse_named(command.policies, "--policy");
   const LogReader reader(command.log);
   const bool single = has_single_actions(reader);
@@ -191,14 +230,7 @@ int evaluate_log(const EvaluateCommand& command) {
     result.estimates = std::move(estimates[p]);
     results.policies.push_back(std::move(result));
   }
-  if (!command.out.empty()) {
-    std::error_code error;
-    fs::create_directories(command.out, error);
-    if (error)
-      throw Error(ErrorKind::kRuntime,
-                  fmt::format("{}: cannot create the folder: {}", command.out, error.message()));
-    write_text_atomically(fs::path(command.out) / "results.json", to_json(results));
-  }
+  write_results(command.out, to_json(results));
   print(command.json ? to_json(results) : table(results));
   return 0;
 }
@@ -208,18 +240,24 @@ int evaluate_log(const EvaluateCommand& command) {
 void add_evaluate(CLI::App& app, Action& action) {
   auto command = std::make_shared<EvaluateCommand>();
   CLI::App* sub = app.add_subcommand("evaluate", "Score policies off-policy from any log");
-  sub->footer(example(
-      "  rehearsal evaluate runs/first --policy random=uniform --policy "
-      "dnn=runs/first/policies/dnn\n"
-      "  rehearsal evaluate logs/men --policy bts=reference.h5:men/action_dist_bts \\\n"
-      "      --policy random=uniform --baseline random --q-hat reference.h5:men/q_tabular"));
-  sub->add_option("log", command->log, "A log folder, its log.h5, or a run folder")->required();
+  sub->footer(
+      example("  rehearsal evaluate runs/first --policy random=uniform --policy "
+              "dnn=runs/first/policies/dnn\n"
+              "  rehearsal evaluate logs/men --policy bts=reference.h5:men/action_dist_bts \\\n"
+              "      --policy random=uniform --baseline random --q-hat reference.h5:men/q_tabular\n"
+              "  rehearsal evaluate arrays.h5 --layout obp --out scores"));
+  sub->add_option("log", command->log,
+                  "A log folder, its log.h5, or a run folder; with --layout a file of arrays")
+      ->required();
+  sub->add_option("--layout", command->layout,
+                  "Read another tool's arrays, one group a case: " +
+                      fmt::format("{}", fmt::join(array_layouts().names(), ", ")))
+      ->type_name("NAME");
   sub->add_option(
          "--policy", command->policies,
          "uniform; the folder of a saved policy (pages); or a stored distribution of shape "
          "(n_actions, n_positions), (n_rounds, n_actions[, n_positions]), or (n_rounds) of "
          "the logged actions (single recommendations); repeatable")
-      ->required()
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
   sub->add_option("--q-hat", command->q_hat,
@@ -231,8 +269,8 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("NAME=FILE.h5:DATASET")
       ->allow_extra_args(false);
   sub->add_option("--estimators", command->estimators,
-                  "Names of 'rehearsal list estimators' (ipw and snipw mean ips and snips); all "
-                  "that apply by default")
+                  "Names of 'rehearsal list estimators', a hyper-parameter after an underscore "
+                  "(dr_clip_10); all that apply by default")
       ->delimiter(',')
       ->type_name("A,B,C");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")

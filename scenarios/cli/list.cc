@@ -8,6 +8,7 @@
 #include "scenarios/cli/commands.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
+#include "users/click_model.h"
 #include "users/users.h"
 
 namespace rehearsal {
@@ -22,12 +23,22 @@ struct Listed {
   std::vector<FieldDescription> fields;
 };
 
+/// An estimator's hyper-parameter, which its name carries: dr_clip_10.
+std::vector<FieldDescription> fields_of(const EstimatorEntry& entry) {
+  if (!entry.parameter) return {};
+  const Hyperparameter& p = *entry.parameter;
+  return {{p.name, "number", parameter_text(p.default_value),
+           fmt::format("[{}, {}]", parameter_text(p.low), parameter_text(p.high)), p.help}};
+}
+
 template <class Entry>
 std::vector<Listed> listed(const Registry<Entry>& table) {
   std::vector<Listed> all;
   for (const Entry& entry : table.entries())
     if constexpr (requires { entry.describe; })
       all.push_back({entry.name, entry.summary, entry.source, entry.describe()});
+    else if constexpr (requires { entry.parameter; })
+      all.push_back({entry.name, entry.summary, entry.source, fields_of(entry)});
     else
       all.push_back({entry.name, entry.summary, entry.source, {}});
   return all;
@@ -42,6 +53,7 @@ const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
       {"worlds", [] { return listed(worlds()); }},
       {"users", [] { return listed(user_models()); }},
+      {"click_models", [] { return listed(click_models()); }},
       {"policies", [] { return listed(policies()); }},
       {"rankers", [] { return listed(rankers()); }},
       {"estimators", [] { return listed(estimators()); }},

@@ -91,6 +91,9 @@ int rehearsal_main(int argc, const char* const* argv) {
   add_import(app, action);
   add_replay(app, action);
   add_study(app, action);
+  add_plan(app, action);
+  add_fit(app, action);
+  add_probe(app, action);
   add_list(app, action);
   add_validate(app, action);
   try {

@@ -52,6 +52,79 @@ typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
   }
 }
 
+/// The sum of the lanes and of what did not fill one.
+[[gnu::always_inline]] inline double total(const Four& lanes, double rest) {
+  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + rest;
+}
+
+[[gnu::always_inline]] inline const Four& four(const double* at) {
+  return *reinterpret_cast<const Four*>(at);
+}
+
+[[gnu::always_inline]] inline void means_body(const double* a, const double* b,
+                                              std::size_t n_columns, std::size_t n_rows,
+                                              double* out) {
+  for (std::size_t i = 0; i < n_rows; ++i, a += n_columns, b += n_columns) {
+    Four products{}, masses{};
+    double product = 0, mass = 0;
+    std::size_t j = 0;
+    for (; j + 4 <= n_columns; j += 4) {
+      products += four(a + j) * four(b + j);
+      masses += four(a + j);
+    }
+    for (; j < n_columns; ++j) {
+      product += a[j] * b[j];
+      mass += a[j];
+    }
+    out[i] = total(products, product) / total(masses, mass);
+  }
+}
+
+[[gnu::always_inline]] inline void ratios_body(const double* a, const double* b,
+                                               std::size_t n_columns, std::size_t n_rows,
+                                               const double* tables, const std::uint32_t* index,
+                                               std::size_t n_factors, double* out) {
+  for (std::size_t i = 0; i < n_rows; ++i, a += n_columns, b += n_columns, index += n_factors) {
+    double above = 1, below = 1;
+    for (std::size_t d = 0; d < n_factors; ++d) {
+      const double* t = tables + index[d] * n_columns;
+      Four as{}, bs{};
+      double a_rest = 0, b_rest = 0;
+      std::size_t j = 0;
+      for (; j + 4 <= n_columns; j += 4) {
+        as += four(a + j) * four(t + j);
+        bs += four(b + j) * four(t + j);
+      }
+      for (; j < n_columns; ++j) {
+        a_rest += a[j] * t[j];
+        b_rest += b[j] * t[j];
+      }
+      above *= total(as, a_rest);
+      below *= total(bs, b_rest);
+    }
+    out[i] = above / below;
+  }
+}
+
+void means_scalar(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
+                  double* out) {
+  means_body(a, b, n_columns, n_rows, out);
+}
+REHEARSAL_AVX2 void means_avx2(const double* a, const double* b, std::size_t n_columns,
+                               std::size_t n_rows, double* out) {
+  means_body(a, b, n_columns, n_rows, out);
+}
+void ratios_scalar(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
+                   const double* tables, const std::uint32_t* index, std::size_t n_factors,
+                   double* out) {
+  ratios_body(a, b, n_columns, n_rows, tables, index, n_factors, out);
+}
+REHEARSAL_AVX2 void ratios_avx2(const double* a, const double* b, std::size_t n_columns,
+                                std::size_t n_rows, const double* tables,
+                                const std::uint32_t* index, std::size_t n_factors, double* out) {
+  ratios_body(a, b, n_columns, n_rows, tables, index, n_factors, out);
+}
+
 void outer_scalar(double v, const double* z, std::size_t n, double* a) { outer_body(v, z, n, a); }
 REHEARSAL_AVX2 void outer_avx2(double v, const double* z, std::size_t n, double* a) {
   outer_body(v, z, n, a);
@@ -122,6 +195,18 @@ void add_products(const double* a, std::size_t n_a, const double* b, std::size_t
                  sums + t * kTileA * n_b + j, simd);
     }
   }
+}
+
+void row_means(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
+               double* out, Simd simd) {
+  (simd == Simd::kAvx2 ? means_avx2 : means_scalar)(a, b, n_columns, n_rows, out);
+}
+
+void row_ratios(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
+                const double* tables, const std::uint32_t* index, std::size_t n_factors,
+                double* out, Simd simd) {
+  (simd == Simd::kAvx2 ? ratios_avx2 : ratios_scalar)(a, b, n_columns, n_rows, tables, index,
+                                                      n_factors, out);
 }
 
 }  // namespace rehearsal

@@ -90,6 +90,21 @@ Quadrature half_line(double fastest, double slowest) {
   return rule;
 }
 
+double mean_logistic(double mean, double sd) {
+  // The rule's error falls like exp(-2 pi d / step), d the distance of the nearest pole: pi / sd.
+  const double step = sd > 1 ? 0.5 / sd : 0.5;
+  const int n = static_cast<int>(8.5 / step);
+  double sum = 0;
+  double weights = 0;
+  for (int i = -n; i <= n; ++i) {
+    const double z = step * i;
+    const double weight = std::exp(-0.5 * z * z);
+    sum += weight / (1 + std::exp(-(mean + sd * z)));
+    weights += weight;
+  }
+  return sum / weights;
+}
+
 void poisson_binomial(std::span<const double> p, std::span<double> out) {
   std::fill(out.begin(), out.end(), 0.0);
   out[0] = 1;

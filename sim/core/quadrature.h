@@ -34,6 +34,9 @@ UnitQuadrature tanh_sinh(double step, int half_count);
 /// exp(z - exp(-z)), equal steps in z. Spectral for products of exp(-w t) and 1 - exp(-w t).
 Quadrature half_line(double fastest, double slowest);
 
+/// E sigmoid(mean + sd z), z standard normal, by the trapezoid rule, to 1e-13. Args: sd >= 0.
+double mean_logistic(double mean, double sd);
+
 /// The number of successes of independent trials (Poisson-binomial distribution), by the product of
 /// the generating functions. Args: p: (m).  out: (m + 1).
 void poisson_binomial(std::span<const double> p, std::span<double> out);

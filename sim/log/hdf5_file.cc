@@ -306,6 +306,20 @@ std::vector<std::string> File::datasets() const {
   return names;
 }
 
+std::vector<std::string> File::groups() const {
+  std::vector<std::string> names;
+  const auto visit = [](hid_t, const char* name, const H5O_info_t* info, void* found) -> herr_t {
+    const std::string path = name;
+    if (info->type == H5O_TYPE_GROUP && path != "." && path.find('/') == std::string::npos)
+      static_cast<std::vector<std::string>*>(found)->push_back(path);
+    return 0;
+  };
+  check(H5Ovisit2(file_.get(), H5_INDEX_NAME, H5_ITER_INC, visit, &names, H5O_INFO_BASIC) >= 0,
+        "list groups");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 bool File::has(const std::string& path) const {
   // H5Lexists needs every group on the way to exist: ask step by step.
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
@@ -381,6 +395,28 @@ std::uint64_t File::attribute(const std::string& object, const std::string& name
   check(found.valid() && H5Aread(found.get(), memory_type(Number::kU64), &value) >= 0,
         "read attribute " + name);
   return value;
+}
+
+std::string File::text_attribute(const std::string& object, const std::string& name) const {
+  if (H5Aexists_by_name(file_.get(), object.c_str(), name.c_str(), H5P_DEFAULT) <= 0) return "";
+  const Handle found(
+      H5Aopen_by_name(file_.get(), object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Aclose);
+  const Handle type(H5Aget_type(found.get()), H5Tclose);
+  const Handle space(H5Aget_space(found.get()), H5Sclose);
+  check(found.valid() && type.valid() && H5Tget_class(type.get()) == H5T_STRING &&
+            H5Sget_simple_extent_npoints(space.get()) == 1,
+        "read attribute " + name + ": expected one text");
+  if (H5Tis_variable_str(type.get()) > 0) {
+    char* text = nullptr;
+    check(H5Aread(found.get(), type.get(), &text) >= 0, "read attribute " + name);
+    const std::string out = text == nullptr ? "" : text;
+    H5free_memory(text);
+    return out;
+  }
+  std::vector<char> bytes(H5Tget_size(type.get()) + 1, '\0');
+  check(H5Aread(found.get(), type.get(), bytes.data()) >= 0, "read attribute " + name);
+  return bytes.data();
 }
 
 }  // namespace rehearsal::hdf5

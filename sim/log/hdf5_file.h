@@ -147,6 +147,8 @@ class File {
 
   /// Paths of all datasets, ascending.
   std::vector<std::string> datasets() const;
+  /// Names of the groups right below the root, ascending.
+  std::vector<std::string> groups() const;
   bool has(const std::string& path) const;
   /// Raises: Error(kInput), with the datasets that are there, when it is missing.
   Shape shape(const std::string& path) const;
@@ -164,6 +166,8 @@ class File {
   }
   std::vector<std::string> texts(const std::string& path) const;
   std::uint64_t attribute(const std::string& object, const std::string& name) const;
+  /// A text, of fixed or variable length; "" where there is no such attribute.
+  std::string text_attribute(const std::string& object, const std::string& name) const;
 
   const std::string& name() const { return name_; }
 

@@ -2,6 +2,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "sim/core/quadrature.h"
 #include "sim/world/item_page_world.h"
 
 namespace rehearsal {
@@ -20,19 +21,6 @@ void standardise(std::vector<double>& values) {
   for (const double value : values) squares += (value - mean) * (value - mean);
   const double sd = squares > 0 ? std::sqrt(squares / n) : 1;
   for (double& value : values) value = (value - mean) / sd;
-}
-
-/// E sigmoid(mean + sd z), z standard normal, by the trapezoid rule.
-double mean_logistic(double mean, double sd) {
-  double sum = 0;
-  double weights = 0;
-  for (int i = -200; i <= 200; ++i) {
-    const double z = 0.04 * i;
-    const double weight = std::exp(-0.5 * z * z);
-    sum += weight / (1 + std::exp(-(mean + sd * z)));
-    weights += weight;
-  }
-  return sum / weights;
 }
 
 }  // namespace

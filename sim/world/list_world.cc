@@ -3,37 +3,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "sim/core/draws.h"
 #include "sim/core/error.h"
+#include "sim/world/chooser.h"
 
 namespace rehearsal {
 
 namespace {
 
 constexpr std::size_t kChunk = 64;  // requests whose numbers are drawn together
-
-/// An ordered choice of distinct numbers below n (Fisher and Yates' shuffle, stopped early).
-class Chooser {
- public:
-  explicit Chooser(std::uint32_t n) : pool_(n) { std::iota(pool_.begin(), pool_.end(), 0u); }
-
-  /// Args: words: (chosen.size()) random.
-  void choose(const std::uint32_t* words, std::span<std::uint32_t> chosen) {
-    for (std::size_t j = 0; j < chosen.size(); ++j) {
-      std::swap(pool_[j], pool_[place(words[j], j)]);
-      chosen[j] = pool_[j];
-    }
-    // Back to where it stood: the next choice must not depend on this one.
-    for (std::size_t j = chosen.size(); j-- > 0;) std::swap(pool_[j], pool_[place(words[j], j)]);
-  }
-
- private:
-  std::size_t place(std::uint32_t word, std::size_t j) const {
-    return j + index_below(word, pool_.size() - j);
-  }
-
-  std::vector<std::uint32_t> pool_;
-};
 
 }  // namespace
 
@@ -107,7 +84,7 @@ void ListWorld::retrieve(std::span<const Turn> turns, const Rng& rng, RequestBat
     rng.fill(Draw::kRequest, chunk, 0, static_cast<std::uint32_t>(n_blocks),
              std::span(words).first(4 * n_blocks * chunk.size()));
     for (std::size_t i = 0; i < chunk.size(); ++i)
-      chooser.choose(words.data() + 4 * n_blocks * i,
+      chooser.choose(schema_.n_items, words.data() + 4 * n_blocks * i,
                      std::span(out.candidate).subspan((first + i) * n_candidates, n_candidates));
   }
 }

@@ -5,6 +5,7 @@
 namespace rehearsal {
 
 /// The lines of worlds.cc, one a file.
+WorldEntry catalogue_world();
 WorldEntry item_page_world();
 WorldEntry recogym_world();
 WorldEntry recogym_v0_world();

@@ -6,6 +6,7 @@ namespace rehearsal {
 const Registry<WorldEntry>& worlds() {
   static const Registry<WorldEntry> table("world", {
                                                        item_page_world(),
+                                                       catalogue_world(),
                                                        recsim_interest_evolution_world(),
                                                        recsim_interest_exploration_world(),
                                                        recsim_long_term_satisfaction_world(),

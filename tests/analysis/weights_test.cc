@@ -75,7 +75,7 @@ class LogSpace {
     WeightedRounds rounds{
         batch_.pages.slot_offsets, reward, weights_.page, weights_.cascade, weights_.item_position,
         weights_.pseudo_inverse,   shown_, direct_};
-    const EstimatorEntry& entry = estimators().at(name);
+    const Estimator entry = parse_estimator(name);
     std::vector<double> out(rounds.size() * entry.layout(l_).n_columns);
     entry.terms(rounds, l_, out);
     return out;

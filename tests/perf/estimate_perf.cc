@@ -87,7 +87,7 @@ void weights_and_iips(benchmark::State& state) {
       rounds.slot_offsets = batch.pages.slot_offsets;
       rounds.reward = reward;
       rounds.item_position_weight = weights.item_position;
-      sum += estimate_value(estimators().at("iips"), rounds, 5);
+      sum += estimate_value(parse_estimator("iips"), rounds, 5);
     }
     benchmark::DoNotOptimize(sum);
   }
@@ -111,7 +111,7 @@ void iips_alone(benchmark::State& state) {
   rounds.reward = reward;
   rounds.item_position_weight = weight;
   for (auto _ : state) {
-    estimators().at("iips").terms(rounds, 5, out);
+    parse_estimator("iips").terms(rounds, 5, out);
     benchmark::DoNotOptimize(out.data());
   }
   state.SetItemsProcessed(state.iterations() * n_rounds(log));

@@ -55,6 +55,19 @@ TEST_CASE("the half-line rule resolves rates that lie far apart") {
   }
 }
 
+TEST_CASE("the mean of a logistic of a normal number is that of a fine sum, gentle and steep") {
+  for (const double mean : {-4.0, 0.3, 2.0})
+    for (const double sd : {0.0, 0.2, 1.0, 6.0}) {
+      double sum = 0;
+      for (int i = -40000; i <= 40000; ++i) {
+        const double z = 2.5e-4 * i;
+        sum += std::exp(-0.5 * z * z) / (1 + std::exp(-(mean + sd * z)));
+      }
+      CHECK(rehearsal::mean_logistic(mean, sd) ==
+            Approx(sum * 2.5e-4 / std::sqrt(2 * std::acos(-1.0))).epsilon(1e-12));
+    }
+}
+
 TEST_CASE("the Poisson-binomial distribution equals its enumeration, with and without one trial") {
   const std::vector<double> p{0.1, 0.95, 0.5, 1.0, 0.0, 0.3, 0.999999};
   const auto enumerate = [](const std::vector<double>& of) {

@@ -5,7 +5,7 @@
 #include "policies/policies.h"
 #include "sim/engine/simulate.h"
 #include "tests/catch.h"
-#include "tests/recsim_fixture.h"
+#include "tests/site_fixture.h"
 #include "tests/support/mean.h"
 #include "tests/support/shared_files.h"
 
@@ -20,15 +20,15 @@ struct Session {
 };
 
 /// Every user's first session under a random policy, played by the engine.
-std::vector<Session> first_sessions(const Recsim& recsim, std::uint64_t rounds_each) {
-  const std::uint32_t n_users = recsim.world->n_users();
+std::vector<Session> first_sessions(const Site& site, std::uint64_t rounds_each) {
+  const std::uint32_t n_users = site.world->n_users();
   const YAML::Node node = YAML::Load("{name: random, type: uniform, ranker: {type: uniform}}");
   const std::shared_ptr<Policy> random =
-      make_policy(node, {"policy", ""}, {recsim.world->schema(), Rng(1), nullptr, {}});
-  const Arrays& hidden = recsim.world->parameters();
+      make_policy(node, {"policy", ""}, {site.world->schema(), Rng(1), nullptr, {}});
+  const Arrays& hidden = site.world->parameters();
   std::vector<Session> sessions(n_users);
-  play(*recsim.world, *recsim.users, *random, Rng(12), 0, n_users, {rounds_each * n_users, n_users},
-       0, 1024, false, [&](Played& played, TruthBatch& truth) {
+  play(*site.world, *site.users, *random, Rng(12), 0, n_users, {rounds_each * n_users, n_users}, 0,
+       1024, false, [&](Played& played, TruthBatch& truth) {
          for (std::size_t i = 0; i < played.requests.size(); ++i) {
            if (played.requests.session[i] != 0) continue;
            Session& session = sessions[played.requests.user[i]];
@@ -60,9 +60,9 @@ TEST_CASE("interest evolution, played by the engine, has RecSim's own statistics
   const nlohmann::json file = golden("recsim_interest_evolution.json");
   if (file.is_null()) return;
   const nlohmann::json& theirs = file["random_agent"]["num_candidates=5 slate_size=2"];
-  const Recsim recsim("recsim_interest_evolution", "{users: 3000, items: 200000, candidates: 5}");
+  const Site site("recsim_interest_evolution", "{users: 3000, items: 200000, candidates: 5}");
   Mean length, time, ctr;
-  for (const Session& session : first_sessions(recsim, 200)) {
+  for (const Session& session : first_sessions(site, 200)) {
     REQUIRE(session.over);
     length.add(session.pages);
     time.add(session.dwell);
@@ -77,9 +77,9 @@ TEST_CASE("interest exploration, played by the engine, has RecSim's own click ra
   const nlohmann::json file = golden("recsim_interest_exploration.json");
   if (file.is_null()) return;
   const nlohmann::json& theirs = file["random_agent"]["num_candidates=10 slate_size=2"];
-  const Recsim recsim("recsim_interest_exploration", "{users: 10000, items: 200000}");
+  const Site site("recsim_interest_exploration", "{users: 10000, items: 200000}");
   Mean ctr, first_topic;
-  for (const Session& session : first_sessions(recsim, 20)) {
+  for (const Session& session : first_sessions(site, 20)) {
     REQUIRE(session.pages == 20);
     ctr.add(session.clicks / 20);
     first_topic.add(session.first_topic / 20);
@@ -91,9 +91,9 @@ TEST_CASE("interest exploration, played by the engine, has RecSim's own click ra
 TEST_CASE("long-term satisfaction, played by the engine, has RecSim's own engagement", "[.slow]") {
   const nlohmann::json file = golden("recsim_long_term_satisfaction.json");
   if (file.is_null()) return;
-  const Recsim recsim("recsim_long_term_satisfaction", "{users: 3000, items: 200000}");
+  const Site site("recsim_long_term_satisfaction", "{users: 3000, items: 200000}");
   Mean engaged;
-  for (const Session& session : first_sessions(recsim, 60)) {
+  for (const Session& session : first_sessions(site, 60)) {
     REQUIRE(session.over);
     REQUIRE(session.pages == 60);
     engaged.add(session.engagement / 60);

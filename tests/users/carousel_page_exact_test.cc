@@ -24,7 +24,7 @@ struct View {
 /// A page view step by step from the definition (user_models.md B.3), all branches followed.
 class AllViews {
  public:
-  AllViews(const std::vector<CarouselUserType>& types, const ClickPage& page) : page_(page) {
+  AllViews(const std::vector<CarouselUserType>& types, const DrawnPage& page) : page_(page) {
     for (const CarouselUserType& type : types) {
       type_ = &type.config;
       scan(0, type.share, {});
@@ -145,7 +145,7 @@ class AllViews {
     return windows;
   }
 
-  const ClickPage& page_;
+  const DrawnPage& page_;
   const CarouselPageConfig* type_ = nullptr;
   std::map<View, double> views_;
 };
@@ -154,7 +154,7 @@ bool bit(std::size_t bits, std::size_t j) { return ((bits >> j) & 1) != 0; }
 
 constexpr double kClose = 1e-12;
 
-void compare_conditional(const CarouselPage& model, const ClickPage& page, const AllViews& all) {
+void compare_conditional(const CarouselPage& model, const DrawnPage& page, const AllViews& all) {
   const std::size_t n = page.size();
   double total = 0;
   for (std::size_t pattern = 0; pattern < (std::size_t{1} << n); ++pattern) {
@@ -176,7 +176,7 @@ void compare_conditional(const CarouselPage& model, const ClickPage& page, const
   CHECK(total == Approx(1).margin(kClose));
 }
 
-void compare_given_click(const CarouselPage& model, const ClickPage& page, const AllViews& all) {
+void compare_given_click(const CarouselPage& model, const DrawnPage& page, const AllViews& all) {
   for (std::size_t clicked = 0; clicked < page.size(); ++clicked) {
     std::vector<double> given(page.size());
     model.examination_given_click(page.cells(), clicked, given);
@@ -190,7 +190,7 @@ void compare_given_click(const CarouselPage& model, const ClickPage& page, const
   }
 }
 
-void compare(const std::string& yaml, const ClickPage& page) {
+void compare(const std::string& yaml, const DrawnPage& page) {
   INFO(yaml);
   const YAML::Node node = YAML::Load(yaml);
   const std::vector<CarouselUserType> types =
@@ -248,8 +248,8 @@ TEST_CASE("carousel_page on plain pages equals the sum over all the ways to read
   Stream stream = Rng(5).stream(Draw::kWorld, {});
   for (const std::vector<std::size_t>& sizes :
        {std::vector<std::size_t>{2, 2}, {3, 3}, {1}, {5}, {1, 2, 3}, {2, 0, 3}, {0, 2}})
-    compare(fmt::format("{{row_entry: .7, next_row: .8, {}}}", kSplits), ClickPage(sizes, stream));
-  const ClickPage sure({{0, 1, .5}, {1, 0, .5}});
+    compare(fmt::format("{{row_entry: .7, next_row: .8, {}}}", kSplits), DrawnPage(sizes, stream));
+  const DrawnPage sure({{0, 1, .5}, {1, 0, .5}});
   compare(fmt::format("{{row_entry: .7, next_row: 1, {}}}", kSplits), sure);
 }
 
@@ -268,10 +268,10 @@ TEST_CASE(
          {"visible: 1, swipe_step: 1", "visible: 1", "visible: 2, swipe_step: 1", "visible: 2"})
       for (const char* mirror : {"0", ".4", "1"})
         compare(fmt::format("{{{}, mirror: {}, {}}}", common, mirror, window),
-                ClickPage(sizes, stream));
+                DrawnPage(sizes, stream));
   // Windows of three, the last one cut: read 1 2 3, 6 5 4, 8 7 when mirrored.
   compare(fmt::format("{{visible: 3, swipe_step: 3, swipe: .6, mirror: .5, {}}}", kSplits),
-          ClickPage({8}, stream));
+          DrawnPage({8}, stream));
 }
 
 TEST_CASE("user types mix whole page views and start from the keys of the model",
@@ -286,12 +286,12 @@ TEST_CASE("user types mix whole page views and start from the keys of the model"
       "position: -.3}}, no_click: {{continue: .9, leave_row: .1, exit: 0}}}}]}}",
       kSplits);
   for (const std::vector<std::size_t>& sizes : {std::vector<std::size_t>{2, 3}, {3, 3}, {4, 1}})
-    compare(yaml, ClickPage(sizes, stream));
+    compare(yaml, DrawnPage(sizes, stream));
 }
 
 TEST_CASE("carousel_page conserves mass on a large page with everything on", "[carousel_page]") {
   Stream stream = Rng(8).stream(Draw::kWorld, {});
-  const ClickPage page(std::vector<std::size_t>(10, 15), stream);
+  const DrawnPage page(std::vector<std::size_t>(10, 15), stream);
   const CarouselPage model = carousel_page(
       "{row_entry_logit: {bias: 1, visible: .5, position: -.1}, next_row: .9, visible: 5, "
       "swipe: .3, mirror: .6, fold: {rows: 3, step: 2, probability: .7}, "

@@ -13,8 +13,8 @@ namespace {
 constexpr double kGolden = 1e-6;
 constexpr double kExact = 1e-12;
 
-const ClickPage& golden_page() {
-  static const ClickPage page({{.30, .20, .10, .25}, {.15, .40, .05, .10}, {.20, .20, .30, .10}},
+const DrawnPage& golden_page() {
+  static const DrawnPage page({{.30, .20, .10, .25}, {.15, .40, .05, .10}, {.20, .20, .30, .10}},
                               {{.6, .5, .4, .5}, {.5, .7, .3, .4}, {.6, .6, .6, .6}});
   return page;
 }
@@ -49,7 +49,7 @@ const std::vector<double> kSigma{.6, .5, .4, .3};
 
 TEST_CASE("carousel_page gives the golden vectors of the unified page model", "[carousel_page]") {
   const CarouselPage model = carousel_page(kGoldenModel);
-  const ClickPage& page = golden_page();
+  const DrawnPage& page = golden_page();
   check_near(model.reach(page.cells()), {1, .640024, .265287}, kGolden);
   const Marginals exact = marginals(model, page);
   check_near(exact.examination,
@@ -73,7 +73,7 @@ TEST_CASE("a page of one row is the list DBN", "[carousel_page]") {
       "{no_click: {continue: .9, leave_row: 0, exit: .1}, "
       "click: {continue: .9, leave_row: 0, exit: .1}, "
       "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
-  const ClickPage page({kAlpha}, {kSigma});
+  const DrawnPage page({kAlpha}, {kSigma});
   const Marginals exact = marginals(model, page);
   check_near(exact.click, {.5, .189, .09639, .159622}, kGolden);
   const ListMarginals dbn = list(
@@ -92,7 +92,7 @@ TEST_CASE("a page of one row where every click satisfies is the cascade", "[caro
   const CarouselPage model = carousel_page(
       "{no_click: {continue: 1, leave_row: 0, exit: 0}, "
       "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
-  const ClickPage page({kAlpha});
+  const DrawnPage page({kAlpha});
   const Marginals exact = marginals(model, page);
   check_near(exact.click, {.5, .15, .07, .112}, kExact);
   check_near(exact.examination, {1, .5, .35, .28}, kExact);
@@ -106,7 +106,7 @@ TEST_CASE("a page read row by row without leaving rows is the flat terminating c
       "{next_row: 1, no_click: {continue: .85, leave_row: 0, exit: .15}, "
       "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
   // Between rows the last column's patience is leave_row: the row's end turns continue into it.
-  const ClickPage page({{.2, .3}, {.1, .4}});
+  const DrawnPage page({{.2, .3}, {.1, .4}});
   const Marginals exact = marginals(model, page);
   check_near(exact.click, {.2, .204, .04046, .123808}, kGolden);
   const ListMarginals tcm = list(
@@ -118,7 +118,7 @@ TEST_CASE("a page read row by row without leaving rows is the flat terminating c
 TEST_CASE("the carousel click model is a page whose rows are entered when anything attracts",
           "[carousel_page][carousel_click]") {
   const std::vector<std::vector<double>> theta{{.1, .3, .2}, {.4, .05, .2}};
-  const ClickPage page(theta);
+  const DrawnPage page(theta);
   const std::unique_ptr<ClickModel> rahdari = click_model("carousel_click", "{quit: .1}");
   const Marginals exact = marginals(*rahdari, page);
   check_near(exact.click, {.1, .243, .10206, .18144, .0122472, .041885424}, kGolden);
@@ -138,7 +138,7 @@ TEST_CASE("the carousel click model is a page whose rows are entered when anythi
                     "], next_row: .9, "
                     "no_click: {continue: .9, leave_row: 0, exit: .1}, "
                     "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
-  const ClickPage mapped(alpha);
+  const DrawnPage mapped(alpha);
   const Marginals page_model = marginals(model, mapped);
   check_near(page_model.click, exact.click, kExact);
   check_near(page_model.examination, exact.examination, kExact);
@@ -156,7 +156,7 @@ TEST_CASE("a cascade over cards is reached past the first window by those who sw
   const CarouselPage model = carousel_page(
       "{visible: 3, swipe: .4, no_click: {continue: 1, leave_row: 0, exit: 0}, "
       "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
-  const ClickPage page({alpha});
+  const DrawnPage page({alpha});
   const ListMarginals gated = list(
       alpha, [](std::size_t r) { return r == 2 ? .4 : 1.0; }, [](std::size_t) { return 0.0; });
   const Marginals exact = marginals(model, page);
@@ -181,7 +181,7 @@ TEST_CASE("rows that never end the page are DBNs under a power law of rows", "[c
                     "no_click: {continue: .75, leave_row: .25, exit: 0}, "
                     "click: {continue: .75, leave_row: .25, exit: 0}, "
                     "satisfied_click: {continue: 0, leave_row: 1, exit: 0}}");
-  const ClickPage page(rows, satisfied);
+  const DrawnPage page(rows, satisfied);
   const Marginals exact = marginals(model, page);
   for (std::size_t i = 0; i < 4; ++i) {
     const ListMarginals dbn = list(
@@ -198,7 +198,7 @@ TEST_CASE("rows that never end the page are DBNs under a power law of rows", "[c
 
 TEST_CASE("given a click, examination runs down the first columns and along the clicked row",
           "[carousel_page]") {
-  const ClickPage page(std::vector<std::vector<double>>(6, std::vector<double>(10, .08)),
+  const DrawnPage page(std::vector<std::vector<double>>(6, std::vector<double>(10, .08)),
                        std::vector<std::vector<double>>(6, std::vector<double>(10, .5)));
   const CarouselPage model = carousel_page(
       "{row_entry: .8, next_row: .9, visible: 5, swipe: .25, "
@@ -218,7 +218,7 @@ TEST_CASE("given a click, examination runs down the first columns and along the 
 
 TEST_CASE("a swiped window that is read from the right starts at its last item",
           "[carousel_page]") {
-  const ClickPage page({std::vector<double>(8, .2)});
+  const DrawnPage page({std::vector<double>(8, .2)});
   const CarouselPage left = carousel_page("{visible: 3, swipe: .5, mirror: 0}");
   const CarouselPage right = carousel_page("{visible: 3, swipe: .5, mirror: 1}");
   const std::vector<double> from_left = marginals(left, page).examination;
@@ -229,7 +229,7 @@ TEST_CASE("a swiped window that is read from the right starts at its last item",
 }
 
 TEST_CASE("row entry by logits follows heading, visible items and place", "[carousel_page]") {
-  ClickPage page({{.2, .4, .9}, {.5, .1, .3}});
+  DrawnPage page({{.2, .4, .9}, {.5, .1, .3}});
   page.heading = {.5, -1};
   const CarouselPage model = carousel_page(
       "{row_entry: [1, .5], visible: 2, next_row: 1, "
@@ -284,7 +284,7 @@ TEST_CASE("carousel_page refuses impossible parameters, naming the key", "[carou
 }
 
 TEST_CASE("a page of more rows than the model has numbers for is refused", "[carousel_page]") {
-  const ClickPage page({{.5}, {.5}, {.5}});
+  const DrawnPage page({{.5}, {.5}, {.5}});
   const auto message = [&](const std::string& yaml) {
     try {
       marginals(carousel_page(yaml), page);
@@ -304,7 +304,7 @@ TEST_CASE("after clicks that cannot be, nothing more is expected", "[carousel_pa
   const CarouselPage model = carousel_page(
       "{no_click: {continue: 1, leave_row: 0, exit: 0}, "
       "satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
-  const ClickPage page({kAlpha});
+  const DrawnPage page({kAlpha});
   std::vector<double> q(4);
   model.conditional(page.cells(), std::vector<std::uint8_t>{1, 1, 0, 0}, q);
   check_near(q, {.5, 0, 0, 0}, 0);

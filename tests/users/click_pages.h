@@ -13,12 +13,12 @@
 namespace rehearsal::testing {
 
 /// Owns what PageCells looks at.
-struct ClickPage {
+struct DrawnPage {
   std::vector<std::uint32_t> offsets{0};
   std::vector<double> attraction, satisfaction, examination, heading;
 
-  ClickPage() = default;
-  ClickPage(const std::vector<std::vector<double>>& rows,
+  DrawnPage() = default;
+  DrawnPage(const std::vector<std::vector<double>>& rows,
             const std::vector<std::vector<double>>& satisfied = {}) {
     for (const std::vector<double>& row : rows) {
       attraction.insert(attraction.end(), row.begin(), row.end());
@@ -28,7 +28,7 @@ struct ClickPage {
       satisfaction.insert(satisfaction.end(), row.begin(), row.end());
   }
   /// Random rows of the given sizes.
-  ClickPage(const std::vector<std::size_t>& sizes, Stream& stream) {
+  DrawnPage(const std::vector<std::size_t>& sizes, Stream& stream) {
     for (const std::size_t size : sizes) {
       for (std::size_t k = 0; k < size; ++k) {
         attraction.push_back(0.05 + 0.6 * stream.uniform());
@@ -68,7 +68,7 @@ struct Marginals {
   std::vector<double> examination, click;
 };
 
-inline Marginals marginals(const ClickModel& model, const ClickPage& page) {
+inline Marginals marginals(const ClickModel& model, const DrawnPage& page) {
   Marginals out{std::vector<double>(page.size()), std::vector<double>(page.size())};
   model.marginals(page.cells(), out.examination, out.click);
   return out;
@@ -86,7 +86,7 @@ inline void check_near(const std::vector<double>& found, const std::vector<doubl
 /// Page views, one after the other, each with its own user's words.
 class Sampler {
  public:
-  explicit Sampler(const ClickPage& page, std::uint64_t seed)
+  explicit Sampler(const DrawnPage& page, std::uint64_t seed)
       : page_(page),
         rng_(seed),
         examined(page.size()),
@@ -104,7 +104,7 @@ class Sampler {
   }
 
  private:
-  const ClickPage& page_;
+  const DrawnPage& page_;
   Rng rng_;
   std::uint32_t user_ = 0;
 
@@ -113,7 +113,7 @@ class Sampler {
 };
 
 /// P(clicks) by the chain of conditional probabilities.
-inline double p_clicks(const ClickModel& model, const ClickPage& page,
+inline double p_clicks(const ClickModel& model, const DrawnPage& page,
                        const std::vector<std::uint8_t>& clicks) {
   std::vector<double> q(page.size());
   model.conditional(page.cells(), clicks, q);

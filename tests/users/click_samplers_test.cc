@@ -35,7 +35,7 @@ double chi_square_p(const std::vector<double>& expected, const std::vector<doubl
 }
 
 /// Click patterns, and each cell's examination and satisfaction, against the closed forms.
-void check_sampler(const ClickModel& model, const ClickPage& page, std::uint64_t seed) {
+void check_sampler(const ClickModel& model, const DrawnPage& page, std::uint64_t seed) {
   const std::size_t n = page.size();
   Sampler sampler(page, seed);
   std::vector<double> found(std::size_t{1} << n, 0), expected(found.size());
@@ -101,7 +101,7 @@ TEST_CASE("carousel_page draws pages as often as it says, for 20 random paramete
   for (std::uint64_t draw = 0; draw < 20; ++draw) {
     const std::string yaml = carousel_parameters(stream);
     INFO(yaml);
-    check_sampler(carousel_page(yaml), ClickPage({3, 4}, stream), draw);
+    check_sampler(carousel_page(yaml), DrawnPage({3, 4}, stream), draw);
   }
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("carousel_click draws pages as often as it says, for 20 random paramet
   for (std::uint64_t draw = 0; draw < 20; ++draw) {
     const std::string yaml = fmt::format("{{quit: {}}}", stream.uniform());
     INFO(yaml);
-    check_sampler(*click_model("carousel_click", yaml), ClickPage({3, 1, 3}, stream), draw);
+    check_sampler(*click_model("carousel_click", yaml), DrawnPage({3, 1, 3}, stream), draw);
   }
 }
 
@@ -131,14 +131,14 @@ TEST_CASE("grid_pbm draws pages as often as it says, for 20 random parameters", 
                     u(), u(), u(), u())};
     const std::string yaml = "{" + kinds[draw % 5] + "}";
     INFO(yaml);
-    check_sampler(*click_model("grid_pbm", yaml), ClickPage({3, 4}, stream), draw);
+    check_sampler(*click_model("grid_pbm", yaml), DrawnPage({3, 4}, stream), draw);
   }
 }
 
 TEST_CASE("the same words give the same page view, and an item's noise goes with it",
           "[carousel_page]") {
   Stream stream = Rng(24).stream(Draw::kWorld, {});
-  const ClickPage page({3, 4}, stream);
+  const DrawnPage page({3, 4}, stream);
   const CarouselPage model = carousel_page("{visible: 2, mirror: .5}");
   Sampler first(page, 5), second(page, 5);
   for (int d = 0; d < 100; ++d) {

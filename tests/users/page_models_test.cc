@@ -10,8 +10,8 @@ using namespace rehearsal::testing;
 
 namespace {
 
-const ClickPage& grid() {
-  static const ClickPage page(std::vector<std::vector<double>>(3, std::vector<double>(7, .25)));
+const DrawnPage& grid() {
+  static const DrawnPage page(std::vector<std::vector<double>>(3, std::vector<double>(7, .25)));
   return page;
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("each kind of grid_pbm examines cells by its own formula", "[grid_pbm]
 }
 
 TEST_CASE("a grid_pbm table may be the page's own", "[grid_pbm]") {
-  ClickPage page({{.5, .5}, {.5, .5}});
+  DrawnPage page({{.5, .5}, {.5, .5}});
   page.examination = {1, .5, .25, .125};
   const std::unique_ptr<ClickModel> model = click_model("grid_pbm", "{kind: table}");
   check_near(marginals(*model, page).examination, page.examination, 0);
@@ -119,7 +119,7 @@ TEST_CASE("carousel_click is the sum over all draws of attraction", "[carousel_c
   const std::vector<std::vector<double>> theta{{.1, .3, .2}, {.4, .05, .2}, {.3, .6}};
   for (const double quit : {0.0, .1, .5, 1.0}) {
     const auto model = click_model("carousel_click", "{quit: " + std::to_string(quit) + "}");
-    check_near(marginals(*model, ClickPage(theta)).click, by_attraction(theta, quit), 1e-12);
+    check_near(marginals(*model, DrawnPage(theta)).click, by_attraction(theta, quit), 1e-12);
   }
   CHECK_THAT(refusal("carousel_click", "{quit: 1.01}"), Catch::Contains("model.quit"));
   CHECK_THAT(refusal("carousel_click", "{quit: .nan}"), Catch::Contains("model.quit"));
@@ -135,7 +135,7 @@ TEST_CASE("with the same patience carousels are clicked and looked at more than 
                       ", leave_row: 0, exit: " + std::to_string(quit) +
                       "}, satisfied_click: {continue: 0, leave_row: 0, exit: 1}}");
     for (int repeat = 0; repeat < 20; ++repeat) {
-      ClickPage page(std::vector<std::size_t>(4, 6), stream);
+      DrawnPage page(std::vector<std::size_t>(4, 6), stream);
       page.satisfaction.clear();
       const Marginals rows = marginals(*carousel, page);
       const Marginals list = marginals(flat, page);
@@ -164,7 +164,7 @@ TEST_CASE(
     "a row-page discount follows the exposure of mirrored carousels better than the golden "
     "triangle",
     "[grid_pbm][carousel_page]") {
-  const ClickPage page(std::vector<std::vector<double>>(10, std::vector<double>(15, .05)),
+  const DrawnPage page(std::vector<std::vector<double>>(10, std::vector<double>(15, .05)),
                        std::vector<std::vector<double>>(10, std::vector<double>(15, .5)));
   const CarouselPage model = carousel_page(
       "{row_entry: .7, next_row: .9, visible: 5, swipe: .25, mirror: 1, "

@@ -2,7 +2,7 @@
 
 #include "sim/core/error.h"
 #include "tests/catch.h"
-#include "tests/recsim_fixture.h"
+#include "tests/site_fixture.h"
 #include "users/recsim/interest_evolution.h"
 #include "users/recsim/interest_exploration.h"
 #include "users/recsim/long_term_satisfaction.h"
@@ -18,11 +18,11 @@ const std::string kSatisfaction = "recsim_long_term_satisfaction";
 
 /// One user at many turns, always in the same state.
 struct ManyTurns {
-  ManyTurns(const Recsim& recsim, std::uint16_t n) {
-    const RowMatrix one = recsim.start(1);
+  ManyTurns(const Site& site, std::uint16_t n) {
+    const RowMatrix one = site.start(1);
     state = one.replicate(n, 1);
     for (std::uint16_t r = 0; r < n; ++r) turns.push_back({UserId{0}, 0, r});
-    requests = recsim.requests(turns, state);
+    requests = site.requests(turns, state);
   }
   std::vector<Turn> turns;
   RowMatrix state;
@@ -30,15 +30,15 @@ struct ManyTurns {
 };
 
 /// Frequencies of clicks and the mean amount are what `expected` says.
-void check_frequencies(const Recsim& recsim, std::vector<float> ResponseBatch::*amount,
+void check_frequencies(const Site& site, std::vector<float> ResponseBatch::*amount,
                        std::vector<double> ExpectedBatch::*expected_amount) {
   constexpr std::uint16_t kTurns = 20000;
-  const ManyTurns many(recsim, kTurns);
+  const ManyTurns many(site, kTurns);
   const PageBatch pages = lists_of(kTurns, {4, 9, 2, 17});
   ResponseBatch responses;
   TruthBatch truth;
-  recsim.users->respond(many.requests, pages, Rng(8), responses, &truth);
-  const ExpectedBatch expected = recsim.users->expected(many.requests, pages);
+  site.users->respond(many.requests, pages, Rng(8), responses, &truth);
+  const ExpectedBatch expected = site.users->expected(many.requests, pages);
   for (std::size_t k = 0; k < 4; ++k) {
     double clicks = 0, sum = 0, squares = 0;
     for (std::size_t i = 0; i < kTurns; ++i) {
@@ -71,7 +71,7 @@ void check_frequencies(const Recsim& recsim, std::vector<float> ResponseBatch::*
 std::string message_of(const std::string& type, const std::string& world_yaml,
                        const std::string& users_yaml, const std::string& users_type = "") {
   try {
-    Recsim(type, world_yaml, users_yaml, users_type);
+    Site(type, world_yaml, users_yaml, users_type);
   } catch (const Error& error) {
     return error.what();
   }
@@ -107,16 +107,16 @@ TEST_CASE("a choice by the items' own numbers has the model's probabilities") {
 TEST_CASE("RecSim's users click as their closed forms say, under every choice model") {
   for (const char* choice : {"multinomial_logit", "multinomial_proportional", "exponential_cascade",
                              "proportional_cascade"})
-    check_frequencies(Recsim(kEvolution, "{users: 50, items: 60, candidates: 4}",
-                             std::string("{score_scaling: 0.3, choice: ") + choice + "}"),
+    check_frequencies(Site(kEvolution, "{users: 50, items: 60, candidates: 4}",
+                           std::string("{score_scaling: 0.3, choice: ") + choice + "}"),
                       &ResponseBatch::dwell, &ExpectedBatch::dwell);
-  check_frequencies(Recsim(kExploration, "{users: 50, items: 60}", "{no_click_mass: 2}"), nullptr,
+  check_frequencies(Site(kExploration, "{users: 50, items: 60}", "{no_click_mass: 2}"), nullptr,
                     nullptr);
-  check_frequencies(Recsim(kSatisfaction), &ResponseBatch::engagement, &ExpectedBatch::engagement);
+  check_frequencies(Site(kSatisfaction), &ResponseBatch::engagement, &ExpectedBatch::engagement);
 }
 
 TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and the first place") {
-  const Recsim evolution(kEvolution);
+  const Site evolution(kEvolution);
   RowMatrix state = evolution.start(1);
   const std::vector<std::uint32_t> items{3, 30};
   const PageBatch pages = lists_of(1, items);
@@ -130,7 +130,7 @@ TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and 
   CHECK(expected.item_click[1] == Approx(weight[1] / (weight[0] + weight[1] + 2)));
   CHECK(expected.dwell[1] == Approx(4 * expected.item_click[1]));
 
-  const Recsim exploration(kExploration);
+  const Site exploration(kExploration);
   state = exploration.start(1);
   for (std::size_t k = 0; k < 2; ++k) {
     const auto topic = static_cast<Eigen::Index>(exploration.hidden("item_topic", items[k]));
@@ -139,7 +139,7 @@ TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and 
   expected = exploration.users->expected(exploration.requests(turns, state), pages);
   CHECK(expected.item_click[0] == Approx(weight[0] / (weight[0] + weight[1] + std::exp(5))));
 
-  const Recsim satisfaction(kSatisfaction);
+  const Site satisfaction(kSatisfaction);
   state = satisfaction.start(1);
   expected = satisfaction.users->expected(satisfaction.requests(turns, state), pages);
   CHECK(expected.item_click == std::vector<double>{1, 0});
@@ -149,11 +149,11 @@ TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and 
 }
 
 TEST_CASE("whether an item is taken depends on the item's luck and not on its place") {
-  const Recsim recsim(kEvolution);
-  const ManyTurns many(recsim, 500);
+  const Site site(kEvolution);
+  const ManyTurns many(site, 500);
   ResponseBatch forward, backward;
-  recsim.users->respond(many.requests, lists_of(500, {4, 9, 2}), Rng(8), forward, nullptr);
-  recsim.users->respond(many.requests, lists_of(500, {2, 9, 4}), Rng(8), backward, nullptr);
+  site.users->respond(many.requests, lists_of(500, {4, 9, 2}), Rng(8), forward, nullptr);
+  site.users->respond(many.requests, lists_of(500, {2, 9, 4}), Rng(8), backward, nullptr);
   int clicks = 0;
   for (std::size_t i = 0; i < 500; ++i)
     for (std::size_t k = 0; k < 3; ++k) {
@@ -164,28 +164,28 @@ TEST_CASE("whether an item is taken depends on the item's luck and not on its pl
 }
 
 TEST_CASE("interest evolution moves a user as its kernel does, and a session ends with its time") {
-  const Recsim recsim(kEvolution, "{users: 50, items: 60}", "{time_budget: 6}");
+  const Site site(kEvolution, "{users: 50, items: 60}", "{time_budget: 6}");
   const InterestEvolution model;
   const PageBatch pages = lists_of(1, {3, 30});
-  RowMatrix state = recsim.start(1);
+  RowMatrix state = site.start(1);
   int clicks = 0, sessions = 0;
   Turn turn{UserId{0}, 0, 0};
   for (int step = 0; step < 200; ++step) {
     RowMatrix before = state;
-    const RequestBatch requests = recsim.requests({turn}, state);
+    const RequestBatch requests = site.requests({turn}, state);
     ResponseBatch responses;
-    recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
+    site.users->respond(requests, pages, Rng(9), responses, nullptr);
     std::vector<std::uint16_t> gap(1, 9);
-    recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+    site.users->advance(requests, pages, responses, Rng(9), state, gap);
     double budget = before(0, 0) - 0.5;
     if (responses.click[0] != 0) {
       ++clicks;
       const std::uint32_t item = responses.item_click[0] != 0 ? 3 : 30;
-      const auto topic = 1 + static_cast<Eigen::Index>(recsim.hidden("item_topic", item));
+      const auto topic = 1 + static_cast<Eigen::Index>(site.hidden("item_topic", item));
       const double watched = watch_time(before(0, 0), 4);
       CHECK(responses.dwell[item == 3 ? 0 : 1] == static_cast<float>(watched));
       budget =
-          budget_after_click(model, before(0, 0), watched, 0, recsim.hidden("item_quality", item));
+          budget_after_click(model, before(0, 0), watched, 0, site.hidden("item_quality", item));
       const double uniform = Rng(9).stream(Draw::kAdvance, turn).uniform();
       before(0, topic) = evolved_interest(model, before(0, topic), uniform);
     }
@@ -208,61 +208,61 @@ TEST_CASE("interest evolution moves a user as its kernel does, and a session end
 }
 
 TEST_CASE("interests last where they are said to, and otherwise are uniform in every session") {
-  const Recsim recsim(kEvolution, "{users: 50, items: 60}",
-                      "{time_budget: 0.5, interests_last: true, no_click_mass: 1e6}");
-  RowMatrix state = recsim.start(1);
+  const Site site(kEvolution, "{users: 50, items: 60}",
+                  "{time_budget: 0.5, interests_last: true, no_click_mass: 1e6}");
+  RowMatrix state = site.start(1);
   const RowMatrix before = state;
-  const RequestBatch requests = recsim.requests({{UserId{0}, 0, 0}}, state);
+  const RequestBatch requests = site.requests({{UserId{0}, 0, 0}}, state);
   const PageBatch pages = lists_of(1, {3, 30});
   ResponseBatch responses;
-  recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
+  site.users->respond(requests, pages, Rng(9), responses, nullptr);
   std::vector<std::uint16_t> gap(1);
-  recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+  site.users->advance(requests, pages, responses, Rng(9), state, gap);
   CHECK(gap[0] == 1);
   CHECK(state.block(0, 0, 1, 21) == before.block(0, 0, 1, 21));
-  const RowMatrix all = recsim.start(50);
+  const RowMatrix all = site.start(50);
   const double mean = all.block(0, 1, 50, 20).mean();
   CHECK(std::abs(mean) < 4 / std::sqrt(3.0 * 1000));
   CHECK(all.block(0, 1, 50, 20).cwiseAbs().maxCoeff() <= 1);
 }
 
 TEST_CASE("the site sees clicks over showings of each topic, and no more than that") {
-  const Recsim recsim(kExploration, "{users: 50, items: 60}", "{no_click_mass: -1e6}");
-  RowMatrix state = recsim.start(1);
+  const Site site(kExploration, "{users: 50, items: 60}", "{no_click_mass: -1e6}");
+  RowMatrix state = site.start(1);
   std::vector<std::uint32_t> items;
   for (std::uint32_t item = 0; items.size() < 2; ++item)
-    if (recsim.hidden("item_topic", item) == 1) items.push_back(item);
+    if (site.hidden("item_topic", item) == 1) items.push_back(item);
   const PageBatch pages = lists_of(1, items);
-  RequestBatch requests = recsim.requests({{UserId{0}, 0, 0}}, state);
+  RequestBatch requests = site.requests({{UserId{0}, 0, 0}}, state);
   CHECK(requests.context == std::vector<float>{0, 0});
   ResponseBatch responses;
-  recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
+  site.users->respond(requests, pages, Rng(9), responses, nullptr);
   std::vector<std::uint16_t> gap(1);
-  recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+  site.users->advance(requests, pages, responses, Rng(9), state, gap);
   CHECK(gap[0] == 0);
   // Two showings and, as nobody can take nothing, one click.
-  requests = recsim.requests({{UserId{0}, 0, 1}}, state);
+  requests = site.requests({{UserId{0}, 0, 1}}, state);
   CHECK(requests.context[0] == 0);
   CHECK(requests.context[1] == Approx(2.0 / 6 - 0.25));
 }
 
 TEST_CASE("long-term satisfaction moves exposure and what the site sees, for 60 pages") {
-  const Recsim recsim(kSatisfaction);
-  RowMatrix state = recsim.start(1);
+  const Site site(kSatisfaction);
+  RowMatrix state = site.start(1);
   const PageBatch pages = lists_of(1, {7, 8});
-  const double c = recsim.hidden("item_clickbait", 7);
+  const double c = site.hidden("item_clickbait", 7);
   const LongTermSatisfaction model;
   double exposure = state(0, 0), recent = 0;
   CHECK(std::abs(exposure) <= 0.5 / 0.3);
   for (std::uint16_t round = 0; round < 60; ++round) {
     const Turn turn{UserId{0}, 0, round};
-    const RequestBatch requests = recsim.requests({turn}, state);
+    const RequestBatch requests = site.requests({turn}, state);
     CHECK(requests.context[0] == Approx(recent).margin(1e-6));
     CHECK(requests.context[2] == Approx(round / 60.0 - 0.5));
     ResponseBatch responses;
-    recsim.users->respond(requests, pages, Rng(9), responses, nullptr);
+    site.users->respond(requests, pages, Rng(9), responses, nullptr);
     std::vector<std::uint16_t> gap(1);
-    recsim.users->advance(requests, pages, responses, Rng(9), state, gap);
+    site.users->advance(requests, pages, responses, Rng(9), state, gap);
     const double z = normal_from(Rng(9).stream(Draw::kAdvance, turn)());
     exposure = next_exposure(model, exposure, c, z);
     recent = 0.7 * recent + c - 0.5;
@@ -310,7 +310,7 @@ TEST_CASE("RecSim's users refuse parameters and worlds that cannot be, with the 
 }
 
 TEST_CASE("RecSim's catalogues have the published laws and show what policies may see") {
-  const Recsim evolution(kEvolution, "{users: 5, items: 40000}");
+  const Site evolution(kEvolution, "{users: 5, items: 40000}");
   const Schema& schema = evolution.world->schema();
   CHECK(schema.item_features.size() == 21);
   CHECK(schema.item_features.back() == "quality");
@@ -330,9 +330,9 @@ TEST_CASE("RecSim's catalogues have the published laws and show what policies ma
     CHECK(std::abs(n[k] - 2000) < 4 * std::sqrt(2000 * 0.95));
     CHECK(std::abs(sum[k] / n[k] - mean[k]) < 4 * 0.1 / std::sqrt(n[k]));
   }
-  const Recsim blind(kEvolution, "{users: 5, items: 60, show_quality: false}");
+  const Site blind(kEvolution, "{users: 5, items: 60, show_quality: false}");
   CHECK(blind.world->schema().item_features.size() == 20);
-  const Recsim satisfaction(kSatisfaction, "{users: 5, items: 40000}");
+  const Site satisfaction(kSatisfaction, "{users: 5, items: 40000}");
   CHECK(std::abs(satisfaction.world->schema().items.col(0).mean() - 0.5) <
         4 / std::sqrt(12 * 40000.0));
 }

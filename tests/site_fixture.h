@@ -13,10 +13,10 @@
 
 namespace rehearsal {
 
-/// A list world of RecSim's and its users from YAML, for tests.
-struct Recsim {
-  explicit Recsim(const std::string& type, const std::string& world_yaml = "{users: 50, items: 60}",
-                  const std::string& users_yaml = "{}", const std::string& users_type = "") {
+/// A world and its users from YAML, for tests.
+struct Site {
+  explicit Site(const std::string& type, const std::string& world_yaml = "{users: 50, items: 60}",
+                const std::string& users_yaml = "{}", const std::string& users_type = "") {
     const Rng rng(3);
     const YAML::Node world_node = YAML::Load(world_yaml);
     const YAML::Node users_node = YAML::Load(users_yaml);

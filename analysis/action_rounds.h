@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "analysis/estimators.h"
+#include "sim/core/kernels.h"
+
+namespace rehearsal {
+
+/// Rounds of one action each, in columns, borrowed. Those that the estimators in use do not need
+/// may be empty. Weights are pi(a_i | x_i) / pscore_i unless `weight` gives others.
+struct ActionRounds {
+  std::size_t n_actions = 0;
+  std::span<const std::uint32_t> action;  // (n_rounds) below n_actions
+  std::span<const double> reward;         // (n_rounds)
+  std::span<const double> pscore;         // (n_rounds) above 0
+  std::span<const double> action_dist;    // (n_rounds, n_actions) pi(a | x_i)
+  std::span<const double> q_hat;          // (n_rounds, n_actions)
+  std::span<const double> weight{};       // (n_rounds) in place of pi / pscore
+  std::span<const double> direct{};       // (n_rounds) in place of sum_a pi q_hat / sum_a pi
+  std::span<const double> shown_q_hat{};  // (n_rounds) in place of q_hat's logged entries
+
+  std::size_t size() const { return reward.size(); }
+};
+
+/// A mean of terms, or a ratio of such means, with its standard error by the delta method.
+struct PointEstimate {
+  double value = 0;  // NaN where a denominator is 0
+  double standard_error = 0;
+};
+
+/// Sums of terms and their second moments about a point near their means, chunk by chunk.
+class TermSums {
+ public:
+  static constexpr std::size_t kMostColumns = 3;  // of one slot
+
+  explicit TermSums(TermLayout layout);
+  /// Args: terms: (rounds, n_columns), row-major.
+  void add(std::span<const double> terms);
+  PointEstimate estimate() const;
+
+ private:
+  TermLayout layout_;
+  double n_ = 0;
+  std::array<double, kMostColumns> shift_{};
+  std::array<double, kMostColumns> sums_{};                    // of (term - shift)
+  std::array<double, kMostColumns * kMostColumns> moments_{};  // of products of (term - shift)
+};
+
+/// Scores single actions in one pass over the columns, at the speed of memory.
+/// Returns: one for each estimator. Raises: Error(kInput) for no rounds.
+std::vector<PointEstimate> estimate_actions(std::span<const Estimator> chosen,
+                                            const ActionRounds& rounds, Simd simd = best_simd());
+
+/// The terms of each round, denominators at their means: the estimate is their mean. What selection
+/// rules, bounds and resampling work on.
+std::vector<double> action_terms(const Estimator& estimator, const ActionRounds& rounds,
+                                 Simd simd = best_simd());
+
+/// The importance weights of each round.
+std::vector<double> action_weights(const ActionRounds& rounds);
+
+}  // namespace rehearsal

@@ -1,0 +1,325 @@
+#include "analysis/slate_estimators.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "analysis/column_checks.h"
+
+namespace rehearsal {
+
+namespace {
+
+// --- layouts ---------------------------------------------------------------
+
+TermLayout mean_layout(std::size_t /*n_positions*/) { return {1, {{0, RatioPart::kRounds}}}; }
+
+TermLayout one_ratio_layout(std::size_t /*n_positions*/) { return {2, {{0, 1}}}; }
+
+/// Numerators of all positions first, then denominators.
+TermLayout ratio_a_position_layout(std::size_t n_positions) {
+  TermLayout layout{2 * n_positions, {}};
+  for (std::size_t k = 0; k < n_positions; ++k) layout.parts.push_back({k, n_positions + k});
+  return layout;
+}
+
+/// As before, then baselines: the first is a mean, that of position k a ratio by the weights at
+/// k - 1.
+TermLayout cascade_ratio_layout(std::size_t n_positions) {
+  TermLayout layout = ratio_a_position_layout(n_positions);
+  for (std::size_t k = 0; k < n_positions; ++k)
+    layout.parts.push_back(
+        {2 * n_positions + k, k == 0 ? RatioPart::kRounds : n_positions + k - 1});
+  layout.n_columns += n_positions;
+  return layout;
+}
+
+// --- terms -----------------------------------------------------------------
+
+using Columns = const PropensityColumns&;
+
+/// sum_k w_k r_k of each slate.
+void weighted_sums(const SlateColumns& slates, Columns p, std::span<double> out) {
+  const double* pi = p.evaluation.data();
+  const double* mu = p.behavior.data();
+  const double* reward = slates.reward.data();
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double sum = 0;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s)
+      sum += reward[s] * pi[s] / mu[s];
+    out[i] = sum;
+  }
+}
+
+void sips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  weighted_sums(slates, slates.slate, out);
+}
+
+void iips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  weighted_sums(slates, slates.item_position, out);
+}
+
+void rips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  weighted_sums(slates, slates.cascade, out);
+}
+
+/// Weights divided by their mean over all rows.
+void snsips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  const double rows_a_slate =
+      static_cast<double>(slates.n_rows()) / static_cast<double>(slates.size());
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double value = 0, weight = 0;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
+      const double w = slates.slate.evaluation[s] / slates.slate.behavior[s];
+      value += w * slates.reward[s];
+      weight += w;
+    }
+    out[2 * i] = rows_a_slate * value;
+    out[2 * i + 1] = weight;
+  }
+}
+
+/// Share of the slates that have each position.
+std::vector<double> position_shares(const SlateColumns& slates, std::size_t n_positions) {
+  std::vector<double> share(n_positions, 0.0);
+  for (std::size_t i = 0; i < slates.size(); ++i)
+    for (std::size_t k = 0; k < slates.slate_offsets[i + 1] - slates.slate_offsets[i]; ++k)
+      share[k] += 1 / static_cast<double>(slates.size());
+  return share;
+}
+
+/// Weights divided by their mean at each position, over the slates that have it.
+void ratio_a_position(const SlateColumns& slates, Columns p, std::size_t n_positions,
+                      std::span<double> out) {
+  const std::vector<double> share = position_shares(slates, n_positions);
+  std::fill(out.begin(), out.end(), 0.0);
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double* row = out.data() + i * 2 * n_positions;
+    const std::size_t first = slates.slate_offsets[i];
+    for (std::size_t s = first; s < slates.slate_offsets[i + 1]; ++s) {
+      const double w = p.evaluation[s] / p.behavior[s];
+      row[s - first] = share[s - first] * w * slates.reward[s];
+      row[n_positions + s - first] = w;
+    }
+  }
+}
+
+void sniips(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
+  ratio_a_position(slates, slates.item_position, n_positions, out);
+}
+
+void snrips(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
+  ratio_a_position(slates, slates.cascade, n_positions, out);
+}
+
+/// sum_a pi(a | prefix) q_hat(prefix, a) of a row. Four sums, as additions wait for each other.
+double baseline_of(const SlateColumns& slates, std::size_t row) {
+  const double* pi = slates.action_dist.data() + row * slates.n_actions;
+  const double* q = slates.q_hat.data() + row * slates.n_actions;
+  double sum[4] = {};
+  std::size_t a = 0;
+  for (; a + 4 <= slates.n_actions; a += 4)
+    for (std::size_t j = 0; j < 4; ++j) sum[j] += pi[a + j] * q[a + j];
+  for (; a < slates.n_actions; ++a) sum[0] += pi[a] * q[a];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+double q_of_shown(const SlateColumns& slates, std::size_t row) {
+  return slates.q_hat[row * slates.n_actions + slates.action[row]];
+}
+
+void cascade_dr(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double sum = 0, above = 1;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
+      const double w = slates.cascade.evaluation[s] / slates.cascade.behavior[s];
+      sum += w * (slates.reward[s] - q_of_shown(slates, s)) + above * baseline_of(slates, s);
+      above = w;
+    }
+    out[i] = sum;
+  }
+}
+
+/// A baseline is weighted as the position above, so it is divided by the mean weight there.
+void sncascade_dr(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
+  const std::vector<double> share = position_shares(slates, n_positions);
+  std::fill(out.begin(), out.end(), 0.0);
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double* row = out.data() + i * 3 * n_positions;
+    const std::size_t first = slates.slate_offsets[i];
+    double above = 1;
+    for (std::size_t s = first; s < slates.slate_offsets[i + 1]; ++s) {
+      const std::size_t k = s - first;
+      const double w = slates.cascade.evaluation[s] / slates.cascade.behavior[s];
+      row[k] = share[k] * w * (slates.reward[s] - q_of_shown(slates, s));
+      row[n_positions + k] = w;
+      row[2 * n_positions + k] = (k == 0 ? 1.0 : share[k - 1]) * above * baseline_of(slates, s);
+      above = w;
+    }
+  }
+}
+
+std::vector<SlateEstimatorEntry> table() {
+  const std::vector<SlateNeed> cascade_q{SlateNeed::kCascade, SlateNeed::kQHat};
+  return {
+      {"sips",
+       "whole-slate importance weights: unbiased whatever users do, large variance",
+       "Precup et al., ICML 2000",
+       {SlateNeed::kSlate},
+       mean_layout,
+       sips},
+      {"iips",
+       "item-position weights: a position's reward depends on its own item alone",
+       "Li et al., KDD 2018",
+       {SlateNeed::kItemPosition},
+       mean_layout,
+       iips},
+      {"rips",
+       "prefix weights: a position's reward depends on its item and those above",
+       "McInerney et al., KDD 2020",
+       {SlateNeed::kCascade},
+       mean_layout,
+       rips},
+      {"snsips",
+       "whole-slate weights divided by their mean",
+       "Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kSlate},
+       one_ratio_layout,
+       snsips},
+      {"sniips",
+       "item-position weights divided by their mean at each position",
+       "Li et al., KDD 2018; Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kItemPosition},
+       ratio_a_position_layout,
+       sniips},
+      {"snrips",
+       "prefix weights divided by their mean at each position",
+       "McInerney et al., KDD 2020; Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kCascade},
+       ratio_a_position_layout,
+       snrips},
+      {"cascade_dr", "doubly robust down the slate, with values of what is still to come",
+       "Kiyohara et al., WSDM 2022", cascade_q, mean_layout, cascade_dr},
+      {"sncascade_dr", "cascade_dr with weights divided by their mean at each position",
+       "Kiyohara et al., WSDM 2022; Swaminathan and Joachims, NIPS 2015", cascade_q,
+       cascade_ratio_layout, sncascade_dr},
+  };
+}
+
+// --- checks ----------------------------------------------------------------
+
+void check_pair(const SlateColumns& slates, Columns p, const ColumnChecks& checks,
+                const std::string& suffix) {
+  const std::string evaluation = "evaluation_policy_pscore" + suffix;
+  if (p.evaluation.size() != p.behavior.size())
+    checks.refuse(fmt::format("pscore{} has {} numbers and {} {}; expected as many", suffix,
+                              p.behavior.size(), evaluation, p.evaluation.size()));
+  checks.size(p.behavior.size(), slates.n_rows(), "pscore" + suffix);
+  checks.propensities(p.behavior, "pscore" + suffix);
+  checks.probabilities(p.evaluation, evaluation);
+}
+
+void check_repeated(const SlateColumns& slates, std::span<const double> column,
+                    const ColumnChecks& checks, const std::string& name) {
+  if (column.empty()) return;
+  for (std::size_t i = 0; i < slates.size(); ++i)
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
+      const double first = column[slates.slate_offsets[i]];
+      if (std::abs(column[s] - first) > ColumnChecks::kRounding * first)
+        checks.refuse(name, s, column[s],
+                      fmt::format("{}, the whole slate's at its first position", first));
+    }
+}
+
+}  // namespace
+
+std::size_t SlateColumns::n_positions() const {
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < size(); ++i)
+    most = std::max<std::size_t>(most, slate_offsets[i + 1] - slate_offsets[i]);
+  return most;
+}
+
+bool SlateEstimatorEntry::fits(const SlateColumns& slates) const {
+  return std::all_of(needs.begin(), needs.end(), [&](SlateNeed need) {
+    switch (need) {
+      case SlateNeed::kSlate:
+        return !slates.slate.empty();
+      case SlateNeed::kItemPosition:
+        return !slates.item_position.empty();
+      case SlateNeed::kCascade:
+        return !slates.cascade.empty();
+      default:
+        return !slates.q_hat.empty() && !slates.action_dist.empty() && !slates.action.empty();
+    }
+  });
+}
+
+const Registry<SlateEstimatorEntry>& slate_estimators() {
+  static const Registry<SlateEstimatorEntry> registry("slate estimator", table());
+  return registry;
+}
+
+double estimate_value(const SlateEstimatorEntry& estimator, const SlateColumns& slates) {
+  if (slates.size() == 0)
+    throw Error(ErrorKind::kInput, estimator.name + ": there are no slates to estimate from");
+  if (!estimator.fits(slates))
+    throw Error(ErrorKind::kInput, estimator.name + ": the slates lack columns that it reads");
+  const std::size_t n_positions = slates.n_positions();
+  const TermLayout layout = estimator.layout(n_positions);
+  std::vector<double> terms(slates.size() * layout.n_columns);
+  estimator.terms(slates, n_positions, terms);
+  std::vector<double> sums(layout.n_columns, 0.0);
+  for (std::size_t i = 0; i < slates.size(); ++i)
+    for (std::size_t c = 0; c < layout.n_columns; ++c) sums[c] += terms[i * layout.n_columns + c];
+  return ratio_value(layout, sums, static_cast<double>(slates.size()));
+}
+
+void check_slates(const SlateColumns& slates, const std::string& where) {
+  const ColumnChecks checks(where);
+  const std::size_t n_rows = slates.n_rows();
+  if (slates.size() == 0) checks.refuse("there are no slates");
+  if (slates.slate_offsets.back() != n_rows)
+    checks.refuse(fmt::format("reward has {} numbers; expected {}, one a slate and position",
+                              n_rows, slates.slate_offsets.back()));
+  checks.finite(slates.reward, "reward");
+  check_pair(slates, slates.slate, checks, "");
+  check_pair(slates, slates.item_position, checks, "_item_position");
+  check_pair(slates, slates.cascade, checks, "_cascade");
+  check_repeated(slates, slates.slate.behavior, checks, "pscore");
+  check_repeated(slates, slates.slate.evaluation, checks, "evaluation_policy_pscore");
+  checks.size(slates.action.size(), n_rows, "action");
+  checks.actions(slates.action, slates.n_actions, "action");
+  checks.size(slates.q_hat.size(), n_rows * slates.n_actions, "q_hat");
+  checks.finite(slates.q_hat, "q_hat");
+  checks.size(slates.action_dist.size(), n_rows * slates.n_actions,
+              "evaluation_policy_action_dist");
+  checks.distributions(slates.action_dist, slates.n_actions, "evaluation_policy_action_dist");
+}
+
+std::vector<std::uint32_t> slate_offsets_of(std::span<const double> slate_id,
+                                            std::span<const double> position,
+                                            const std::string& where) {
+  const ColumnChecks checks(where);
+  checks.size(position.size(), slate_id.size(), "position");
+  std::set<double> closed;
+  std::vector<std::uint32_t> offsets{0};
+  double expected = 0;
+  for (std::size_t s = 0; s < slate_id.size(); ++s) {
+    if (s > 0 && slate_id[s] != slate_id[s - 1]) {
+      offsets.push_back(static_cast<std::uint32_t>(s));
+      if (!closed.insert(slate_id[s - 1]).second || closed.count(slate_id[s]) > 0)
+        checks.refuse("slate_id", s, slate_id[s], "a slate's rows together");
+      expected = 0;
+    }
+    if (position[s] != expected)
+      checks.refuse(
+          "position", s, position[s],
+          fmt::format("{}: a slate's positions are 0, 1, 2, ... in this order", expected));
+    ++expected;
+  }
+  if (!slate_id.empty()) offsets.push_back(static_cast<std::uint32_t>(slate_id.size()));
+  return offsets;
+}
+
+}  // namespace rehearsal

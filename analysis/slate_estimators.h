@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/estimators.h"
+#include "sim/core/registry.h"
+
+namespace rehearsal {
+
+/// Probabilities of one logged thing under the two policies.
+struct PropensityColumns {
+  std::span<const double> evaluation;  // (rows), >= 0
+  std::span<const double> behavior;    // (rows), in (0, 1]
+
+  bool empty() const { return behavior.empty(); }
+};
+
+/// Logged slates column by column, borrowed: one row a position, slate after slate, positions from
+/// the first on. Columns that the estimators in use do not need may be empty. Slates may differ in
+/// length.
+struct SlateColumns {
+  std::span<const std::uint32_t> slate_offsets;  // (n_slates + 1), from 0
+  std::span<const double> reward;                // (rows)
+  PropensityColumns slate;                       // of the whole slate, repeated at its positions
+  PropensityColumns item_position;               // of the item at its position
+  PropensityColumns cascade;                     // of the items down to this position
+  std::size_t n_actions = 0;
+  std::span<const std::uint32_t> action;  // (rows)
+  std::span<const double> q_hat;          // (rows, n_actions) value of this and later positions
+  std::span<const double> action_dist;    // (rows, n_actions) evaluation policy, given the prefix
+
+  std::size_t size() const { return slate_offsets.empty() ? 0 : slate_offsets.size() - 1; }
+  std::size_t n_rows() const { return reward.size(); }
+  /// Positions of the longest slate.
+  std::size_t n_positions() const;
+};
+
+/// What a slate estimator reads beside rewards.
+enum class SlateNeed : std::uint8_t { kSlate, kItemPosition, kCascade, kQHat };
+
+/// A line of analysis/slate_estimators.cc.
+struct SlateEstimatorEntry {
+  std::string name;
+  std::string summary;
+  std::string source;
+  std::vector<SlateNeed> needs;
+  TermLayout (*layout)(std::size_t n_positions) = nullptr;
+  /// Each slate's terms. Args: out: (n_slates, layout(n_positions).n_columns), overwritten.
+  void (*terms)(const SlateColumns& slates, std::size_t n_positions,
+                std::span<double> out) = nullptr;
+
+  /// Whether every column that it reads is there.
+  bool fits(const SlateColumns& slates) const;
+};
+
+/// Estimators of slates from stored probabilities (estimators.md C.2), one line each: sips, iips,
+/// rips, snsips, sniips, snrips, cascade_dr, sncascade_dr.
+const Registry<SlateEstimatorEntry>& slate_estimators();
+
+/// The estimate from all slates at once. Raises: Error(kInput) for no slates or absent columns.
+double estimate_value(const SlateEstimatorEntry& estimator, const SlateColumns& slates);
+
+/// Raises: Error(kInput), starting with `where`, for columns of other sizes than reward, an action
+/// that is none of n_actions, a reward or q_hat that is not finite, a probability outside (0, 1]
+/// (evaluation: [0, 1]), a slate's probability that differs between its positions, and action_dist
+/// rows that do not sum to 1 (1e-6).
+void check_slates(const SlateColumns& slates, const std::string& where);
+
+/// Offsets of slates in rows that name slate and position.
+/// Raises: Error(kInput), starting with `where` and naming the row, unless a slate's rows stand
+/// together and its positions are 0, 1, 2, ... in this order.
+std::vector<std::uint32_t> slate_offsets_of(std::span<const double> slate_id,
+                                            std::span<const double> position,
+                                            const std::string& where);
+
+}  // namespace rehearsal

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sim/core/registry.h"
+#include "sim/log/array_file.h"
+
+namespace rehearsal {
+
+/// One line of a case's results.
+struct ArrayEstimate {
+  std::string key;
+  double value = 0;
+  double standard_error = 0;
+  double low = 0;
+  double high = 0;
+  /// What is not one number (a distribution function, quantiles), by name: members beside "value".
+  std::map<std::string, std::vector<double>> lists;
+};
+
+struct CaseResult {
+  std::vector<ArrayEstimate> estimates;  // keys differ
+  std::vector<std::string> warnings;     // in plain language, without the case's name
+};
+
+struct ArrayOptions {
+  std::vector<std::string> estimators;  // keys; empty: all that the inputs allow
+  double confidence = 0.95;
+
+  /// Whether a key is asked for.
+  bool wants(const std::string& key) const;
+};
+
+/// How one kind of group is scored: a line of scenarios/arrays/kinds.cc.
+struct CaseKind {
+  std::string name;  // of the group's attribute "kind"
+  std::string summary;
+  std::string source;
+  /// For groups without the attribute: whether the inputs are of this kind. The first that fits.
+  bool (*fits)(const Arrays& inputs) = nullptr;
+  /// Keys whose inputs are absent are left out; so are those not asked for.
+  /// Raises: Error(kInput) naming file, group, dataset and index.
+  CaseResult (*evaluate)(const ArrayGroup& group, const ArrayOptions& options) = nullptr;
+};
+
+/// Another tool's way to lay arrays out: a line of scenarios/arrays/kinds.cc.
+struct ArrayLayout {
+  std::string name;  // --layout NAME
+  std::string summary;
+  std::string source;
+  std::vector<CaseKind> kinds;
+};
+
+const Registry<ArrayLayout>& array_layouts();
+
+struct NamedCase {
+  std::string name;
+  CaseResult result;
+};
+
+/// Scores every group of a file, one in memory at a time.
+/// Raises: Error(kInput) for a group of no known kind, bad arrays, and an estimator asked for that
+/// no group has.
+std::vector<NamedCase> evaluate_arrays(const std::filesystem::path& file, const ArrayLayout& layout,
+                                       const ArrayOptions& options);
+
+/// results.json, schema "rehearsal.arrays/1". A value that does not exist (no overlap) is null.
+std::string arrays_to_json(const std::vector<NamedCase>& cases);
+
+}  // namespace rehearsal

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/action_weights.h"
+#include "scenarios/arrays/action_case.h"
+#include "scenarios/arrays/kinds.h"
+
+namespace rehearsal {
+
+namespace {
+
+const std::vector<double> kCuts{0.5, 2, 10, std::numeric_limits<double>::infinity()};
+
+void score_estimated_propensities(ActionCase& single, Scores& scores) {
+  const CaseInputs& inputs = single.inputs();
+  if (!inputs.has("estimated_pscore")) {
+    if (!inputs.has("pscore"))
+      scores.warn("no propensities, logged or estimated: only what needs none is scored");
+    return;
+  }
+  ActionRounds rounds = single.rounds();
+  rounds.pscore = inputs.propensities("estimated_pscore", {single.size()});
+  scores.add(rounds, {{"ipw", "ips"}, {"snipw", "snips"}, {"dr", "dr"}, {"sndr", "sndr"}},
+             "_estimated_pscore");
+  if (!inputs.has("pscore"))
+    scores.warn("propensities are estimated: intervals leave out the error of that estimate");
+}
+
+void score_balanced(ActionCase& single, Scores& scores) {
+  if (!single.inputs().has("estimated_importance_weights")) return;
+  ActionRounds rounds = single.rounds();
+  rounds.weight = single.inputs().weights("estimated_importance_weights", {single.size()});
+  scores.add(rounds, {{"bipw", "snips"}, {"bipw_clip", "snips_clip", {2}}});
+}
+
+/// Doubly robust with the model that is fitted for it (Farajtabar et al., ICML 2018).
+void score_mrdr(ActionCase& single, Scores& scores) {
+  if (!single.inputs().has("q_hat_mrdr")) return;
+  ActionRounds rounds = single.rounds();
+  rounds.q_hat = single.table("q_hat_mrdr");
+  scores.add(rounds, {{"mrdr", "dr"}});
+}
+
+/// Rounds on which a deterministic policy does what was logged (Li et al., WSDM 2011).
+void score_replay(ActionCase& single, Scores& scores) {
+  ActionRounds rounds = single.rounds();
+  const std::span<const double> pi = rounds.action_dist;
+  if (!std::all_of(pi.begin(), pi.end(), [](double p) { return p == 0 || p == 1; })) return;
+  std::vector<double> match(rounds.size());
+  for (std::size_t i = 0; i < match.size(); ++i)
+    match[i] = pi[i * rounds.n_actions + rounds.action[i]];
+  rounds.weight = match;
+  scores.add(rounds, {{"replay", "snips"}});
+}
+
+void warn_of_support(std::span<const double> pi, std::span<const double> mu, std::size_t n,
+                     Scores& scores) {
+  double mass = 0;
+  for (std::size_t c = 0; c < pi.size(); ++c)
+    if (mu[c] == 0) mass += pi[c] / static_cast<double>(n);
+  if (mass > 0)
+    scores.warn(
+        fmt::format("the evaluation policy puts {:.3g} of its mass on actions that the "
+                    "logging policy never takes: no weight makes up for them",
+                    mass));
+}
+
+/// What needs the logging policy's probability of every action.
+void score_with_logging_policy(ActionCase& single, Scores& scores) {
+  const CaseInputs& inputs = single.inputs();
+  const ActionRounds& rounds = single.rounds();
+  if (!inputs.has("pi_b")) return;
+  const std::span<const double> pi_b = single.distribution("pi_b");
+  warn_of_support(rounds.action_dist, pi_b, single.size(), scores);
+  if (!rounds.q_hat.empty() && !rounds.pscore.empty()) {
+    const std::vector<double> weight = action_weights(rounds);
+    for (const double tau : scores.values_of("switch", kCuts))
+      scores.add_mean(key_of("switch", tau), switch_terms(weight, rounds.reward, rounds.action_dist,
+                                                          pi_b, rounds.q_hat, tau));
+  }
+  if (!inputs.has_all({"action_cluster", "f_hat"})) return;
+  const std::vector<std::uint32_t> cluster =
+      inputs.indices("action_cluster", {single.n_actions()}, single.n_actions());
+  const std::vector<double> weight =
+      cluster_weights(rounds.action_dist, pi_b, rounds.action, cluster);
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    if (!std::isfinite(weight[i]))
+      inputs.refuse("pi_b", fmt::format("gives the cluster of the action of round {} probability "
+                                        "0, and yet it was taken",
+                                        i));
+  ActionRounds clustered = rounds;
+  clustered.weight = weight;
+  clustered.q_hat = single.table("f_hat");
+  scores.add(clustered, {{"offcem", "dr"}});
+}
+
+}  // namespace
+
+CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOptions& options) {
+  ActionCase single(group);
+  Scores scores(options);
+  score_single_actions(single, scores);
+  score_estimated_propensities(single, scores);
+  score_balanced(single, scores);
+  score_mrdr(single, scores);
+  score_replay(single, scores);
+  score_with_logging_policy(single, scores);
+  return scores.take();
+}
+
+}  // namespace rehearsal

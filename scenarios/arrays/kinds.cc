@@ -1,0 +1,42 @@
+#include "scenarios/arrays/kinds.h"
+
+namespace rehearsal {
+
+namespace {
+
+/// Open Bandit Pipeline's arrays. Kinds are told apart by what only they have; the last takes what
+/// is left.
+ArrayLayout obp() {
+  return {"obp",
+          "arrays of Open Bandit Pipeline: one group a case, arrays in inputs/",
+          "Saito et al., NeurIPS Datasets and Benchmarks 2021",
+          {
+              {"continuous_action", "one action on the line a round, scored by kernels",
+               "Kallus and Zhou, AISTATS 2018",
+               [](const Arrays& inputs) { return inputs.count("action_by_evaluation_policy") > 0; },
+               evaluate_continuous_action},
+              {"multi_logger", "one action a round, logged by one of several policies",
+               "Agarwal et al., KDD 2017; Kallus et al., ICML 2021",
+               [](const Arrays& inputs) {
+                 return inputs.count("stratum_idx") > 0 || inputs.count("pscore_avg") > 0;
+               },
+               evaluate_multi_logger},
+              {"action_embedding", "one action a round, whose embedding moves the reward",
+               "Saito and Joachims, ICML 2022",
+               [](const Arrays& inputs) { return inputs.count("action_embed") > 0; },
+               evaluate_action_embedding},
+              {"contextual_bandit", "one action of a finite set a round",
+               "Saito et al., NeurIPS Datasets and Benchmarks 2021",
+               [](const Arrays& inputs) { return inputs.count("action_dist") > 0; },
+               evaluate_contextual_bandit},
+          }};
+}
+
+}  // namespace
+
+const Registry<ArrayLayout>& array_layouts() {
+  static const Registry<ArrayLayout> registry("layout", {obp()});
+  return registry;
+}
+
+}  // namespace rehearsal

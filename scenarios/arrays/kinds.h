@@ -1,0 +1,18 @@
+#pragma once
+
+// One function a kind of group; see CaseKind. For scenarios/arrays/kinds.cc only.
+
+#include "scenarios/arrays/arrays.h"
+
+namespace rehearsal {
+
+/// Single actions from a finite set: golden kind "contextual_bandit".
+CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOptions& options);
+/// Single actions that show as embeddings: "action_embedding" (marginalized weights).
+CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions& options);
+/// Single actions logged by several policies: "multi_logger".
+CaseResult evaluate_multi_logger(const ArrayGroup& group, const ArrayOptions& options);
+/// Actions on the line: "continuous_action".
+CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOptions& options);
+
+}  // namespace rehearsal

@@ -1,0 +1,187 @@
+#include "analysis/slate_estimators.h"
+
+#include <limits>
+
+#include "sim/core/error.h"
+#include "tests/catch.h"
+#include "tests/support/golden_groups.h"
+
+using namespace rehearsal;
+using namespace rehearsal::testing;
+
+namespace {
+
+/// Columns that own what SlateColumns borrows.
+struct Slates {
+  std::vector<std::uint32_t> offsets, action;
+  std::vector<double> reward, pscore, item_position, cascade;
+  std::vector<double> pi, pi_item_position, pi_cascade, q_hat, action_dist;
+  std::size_t n_actions = 0;
+
+  SlateColumns view() const {
+    return {offsets,
+            reward,
+            {pi, pscore},
+            {pi_item_position, item_position},
+            {pi_cascade, cascade},
+            n_actions,
+            action,
+            q_hat,
+            action_dist};
+  }
+};
+
+Slates golden_slates(const Arrays& arrays, const std::string& group) {
+  const auto input = [&](const std::string& name) {
+    return arrays.at(group + "/inputs/" + name).values;
+  };
+  Slates slates;
+  slates.offsets = slate_offsets_of(input("slate_id"), input("position"), group + ": ");
+  slates.action = whole_numbers(input("action"));
+  slates.reward = input("reward");
+  slates.pscore = input("pscore");
+  slates.item_position = input("pscore_item_position");
+  slates.cascade = input("pscore_cascade");
+  slates.pi = input("evaluation_policy_pscore");
+  slates.pi_item_position = input("evaluation_policy_pscore_item_position");
+  slates.pi_cascade = input("evaluation_policy_pscore_cascade");
+  slates.q_hat = input("q_hat");
+  slates.action_dist = input("evaluation_policy_action_dist");
+  slates.n_actions = slates.q_hat.size() / slates.reward.size();
+  return slates;
+}
+
+/// Two slates, of two positions and of one, with two actions.
+Slates worked_by_hand() {
+  Slates slates;
+  slates.offsets = {0, 2, 3};
+  slates.action = {0, 1, 1};
+  slates.reward = {1, 2, 3};
+  slates.pscore = {.25, .25, .5};
+  slates.pi = {.5, .5, .25};  // weights 2, 2, .5
+  slates.item_position = {.5, .5, .5};
+  slates.pi_item_position = {.25, .75, .25};  // .5, 1.5, .5
+  slates.cascade = {.5, .25, .5};
+  slates.pi_cascade = {.75, .5, .25};  // 1.5, 2, .5
+  slates.n_actions = 2;
+  slates.q_hat = {1, 2, 0, 1, .5, 1};
+  slates.action_dist = {.75, .25, 1. / 3, 2. / 3, .75, .25};
+  return slates;
+}
+
+double value(const std::string& name, const Slates& slates) {
+  return estimate_value(slate_estimators().at(name), slates.view());
+}
+
+std::string message_of(const Slates& slates) {
+  try {
+    check_slates(slates.view(), "file.h5:case/inputs/");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("each slate estimator gives the value worked by hand") {
+  const Slates slates = worked_by_hand();
+  check_slates(slates.view(), "");
+  CHECK(value("sips", slates) == Approx((2 * 1 + 2 * 2 + .5 * 3) / 2).epsilon(1e-14));
+  CHECK(value("iips", slates) == Approx((.5 * 1 + 1.5 * 2 + .5 * 3) / 2).epsilon(1e-14));
+  CHECK(value("rips", slates) == Approx((1.5 * 1 + 2 * 2 + .5 * 3) / 2).epsilon(1e-14));
+  CHECK(value("snsips", slates) == Approx(7.5 / (4.5 / 3) / 2).epsilon(1e-14));
+  // at position 0 both slates, at position 1 one of them
+  CHECK(value("sniips", slates) == Approx((2. / .5 + 3 / 1.5) / 2).epsilon(1e-14));
+  CHECK(value("snrips", slates) == Approx((3. / 1 + 4. / 2) / 2).epsilon(1e-14));
+  const double first = 1.5 * 0 + 1.25 + 2 * (2 - 1) + 1.5 * (2. / 3);
+  const double second = .5 * (3 - 1) + .625;
+  CHECK(value("cascade_dr", slates) == Approx((first + second) / 2).epsilon(1e-14));
+  const double residuals = (0 + 1. / 1) / 2 + 2. / 2 / 2;
+  const double baselines = (1.25 + .625) / 2 + 1.5 * (2. / 3) / 1 / 2;
+  CHECK(value("sncascade_dr", slates) == Approx(residuals + baselines).epsilon(1e-14));
+}
+
+TEST_CASE("slate estimators give the reference values of golden groups") {
+  const Arrays arrays = golden_arrays("golden/ope/golden_ope.h5");
+  for (const std::string& group : groups_with(arrays, "inputs/slate_id")) {
+    Slates slates = golden_slates(arrays, group);
+    check_slates(slates.view(), group + ": ");
+    for (const std::string& key : output_keys(arrays, group)) {
+      INFO(group << " " << key);
+      const double expected = arrays.at(group + "/outputs/" + key).values[0];
+      Slates used = slates;
+      if (key == "cascade_dr_iw") used.q_hat = arrays.at(group + "/inputs/q_hat_iw").values;
+      CHECK(value(key == "cascade_dr_iw" ? "cascade_dr" : key, used) ==
+            Approx(expected).epsilon(1e-9));
+    }
+  }
+}
+
+TEST_CASE("where the policies agree every slate estimator without a model gives the mean reward") {
+  Slates slates = worked_by_hand();
+  slates.pi = slates.pscore;
+  slates.pi_item_position = slates.item_position;
+  slates.pi_cascade = slates.cascade;
+  for (const std::string name : {"sips", "iips", "rips", "snsips", "sniips", "snrips"})
+    CHECK(value(name, slates) == Approx(3.0).epsilon(1e-14));
+}
+
+TEST_CASE("self-normalized slate values move with a constant added to every reward") {
+  Slates slates = worked_by_hand();
+  slates.offsets = {0, 1, 2, 3};
+  slates.pi = {.25, .5, .25};
+  slates.pscore = {.5, .25, .25};
+  for (const std::string name : {"snsips", "sniips", "snrips", "sncascade_dr"}) {
+    Slates moved = slates;
+    for (double& reward : moved.reward) reward += .3;
+    CHECK(value(name, moved) == Approx(value(name, slates) + .3).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("bad slate columns are refused with column, index and what is allowed") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto broken = [](auto&& change) {
+    Slates slates = worked_by_hand();
+    change(slates);
+    return message_of(slates);
+  };
+  CHECK(message_of(worked_by_hand()).empty());
+  CHECK(broken([&](Slates& s) { s.reward[1] = nan; }) ==
+        "file.h5:case/inputs/reward[1] is nan; expected a finite number");
+  CHECK(broken([](Slates& s) { s.cascade[2] = 0; }) ==
+        "file.h5:case/inputs/pscore_cascade[2] is 0; expected a logged propensity in (0, 1]");
+  CHECK(broken([](Slates& s) { s.item_position[0] = 1.5; }) ==
+        "file.h5:case/inputs/pscore_item_position[0] is 1.5; expected a logged propensity in "
+        "(0, 1]");
+  CHECK(broken([](Slates& s) {
+          s.pi_cascade[0] = -.1;
+        }).find("evaluation_policy_pscore_cascade[0]") != std::string::npos);
+  CHECK(broken([](Slates& s) { s.pscore[1] = .3; }).find("pscore[1] is 0.3; expected 0.25") !=
+        std::string::npos);
+  CHECK(broken([](Slates& s) { s.q_hat.pop_back(); }).find("q_hat has 5 numbers; expected 6") !=
+        std::string::npos);
+  CHECK(broken([](Slates& s) {
+          s.action[2] = 2;
+        }).find("action[2] is 2; expected one of 0 ... 1") != std::string::npos);
+  CHECK(broken([](Slates& s) { s.action_dist[1] = .5; }).find("row 0 sums to 1.25") !=
+        std::string::npos);
+  CHECK(broken([](Slates& s) { s.pscore.pop_back(); }).find("as many") != std::string::npos);
+  CHECK_THROWS_AS(value("sips", Slates{}), Error);
+  Slates bare = worked_by_hand();
+  bare.q_hat.clear();
+  CHECK_THROWS_AS(value("cascade_dr", bare), Error);
+}
+
+TEST_CASE("rows of a slate stand together with positions in order") {
+  using Column = std::vector<double>;
+  CHECK(slate_offsets_of(Column{7, 7, 3}, Column{0, 1, 0}, "") ==
+        std::vector<std::uint32_t>{0, 2, 3});
+  CHECK_THROWS_WITH(slate_offsets_of(Column{7, 7}, Column{1, 0}, "in: "),
+                    Catch::Contains("in: position[0] is 1; expected 0"));
+  CHECK_THROWS_WITH(slate_offsets_of(Column{7, 7, 7}, Column{0, 1, 1}, ""),
+                    Catch::Contains("position[2] is 1; expected 2"));
+  CHECK_THROWS_WITH(slate_offsets_of(Column{7, 3, 7}, Column{0, 0, 0}, ""),
+                    Catch::Contains("slate_id[2] is 7"));
+  CHECK_THROWS_AS(slate_offsets_of(Column{7, 7}, Column{0}, ""), Error);
+}

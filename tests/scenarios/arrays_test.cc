@@ -1,0 +1,384 @@
+#include "scenarios/arrays/arrays.h"
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "analysis/action_rounds.h"
+#include "analysis/marginal_weights.h"
+#include "sim/log/hdf5_file.h"
+#include "tests/catch.h"
+#include "tests/scenarios/arrays_fixture.h"
+#include "tests/scenarios/program.h"
+#include "tests/support/shared_files.h"
+
+using namespace rehearsal;
+using namespace rehearsal::testing;
+
+namespace {
+
+constexpr double kTolerance = 1e-9;
+
+std::map<std::string, ArrayEstimate> estimates_of(const NamedCase& scored) {
+  std::map<std::string, ArrayEstimate> out;
+  for (const ArrayEstimate& e : scored.result.estimates) {
+    CHECK(out.count(e.key) == 0);
+    out[e.key] = e;
+  }
+  return out;
+}
+
+std::map<std::string, ArrayEstimate> score(const Arrays& arrays, ArrayOptions options = {}) {
+  const TemporaryFolder folder;
+  const std::string file = write_arrays(folder.path("x.h5"), arrays);
+  return estimates_of(evaluate_arrays(file, array_layouts().at("obp"), options).at(0));
+}
+
+/// The message of an evaluation that must fail.
+std::string refusal(const Arrays& arrays, const ArrayOptions& options = {}) {
+  try {
+    score(arrays, options);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInput);
+    return error.what();
+  }
+  return "nothing was refused";
+}
+
+Arrays changed(const std::string& dataset, std::size_t index, double value) {
+  Arrays arrays = bandit_by_hand();
+  arrays.at("a_case/inputs/" + dataset).values.at(index) = value;
+  return arrays;
+}
+
+/// A classifier would have to be fitted again for each choice of dimensions, to contexts that the
+/// inputs do not have.
+bool needs_refitting(const std::string& key) {
+  return key.find("estimated_weights_slope") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("single actions worked by hand come out of a file in the layout") {
+  const auto e = score(bandit_by_hand());
+  CHECK(e.at("ipw").value == Approx(5.5 / 3).epsilon(1e-14));
+  CHECK(e.at("snipw").value == Approx(5.5 / 4).epsilon(1e-14));
+  CHECK(e.at("dm").value == Approx(1.8 / 3).epsilon(1e-14));
+  // Residuals 0.5, -0.25, 1.
+  CHECK(e.at("dr").value == Approx((1.8 + 0.75 - 0.125 + 2) / 3).epsilon(1e-14));
+  CHECK(e.at("sndr").value == Approx(0.6 + 2.625 / 4).epsilon(1e-14));
+  CHECK(e.at("dr_clip_0.5").value == Approx((1.8 + 0.25 - 0.125 + 0.5) / 3).epsilon(1e-14));
+  CHECK(e.at("switch_dr_0.5").value == Approx((1.8 - 0.125) / 3).epsilon(1e-14));
+  CHECK(e.at("ipw_clip_inf").value == Approx(5.5 / 3).epsilon(1e-14));
+  const double mean = 5.5 / 3;
+  const double squares = (1.5 - mean) * (1.5 - mean) + mean * mean + (4 - mean) * (4 - mean);
+  CHECK(e.at("ipw").standard_error == Approx(std::sqrt(squares / 6)).epsilon(1e-13));
+  CHECK(e.at("ipw").low == Approx(mean - 1.959964 * std::sqrt(squares / 6)).epsilon(1e-6));
+  CHECK(e.count("replay") == 0);
+  CHECK(e.count("bipw") == 0);
+}
+
+TEST_CASE("what the inputs do not allow is left out and what is asked for is scored") {
+  Arrays arrays = bandit_by_hand();
+  arrays.erase("a_case/inputs/q_hat");
+  const auto without_model = score(arrays);
+  CHECK(without_model.count("ipw") == 1);
+  CHECK(without_model.count("dr") == 0);
+  CHECK(without_model.count("dm") == 0);
+  arrays = bandit_by_hand();
+  arrays.erase("a_case/inputs/pscore");
+  arrays.erase("a_case/inputs/position");
+  const auto without_propensities = score(arrays);
+  CHECK(without_propensities.size() == 1);
+  CHECK(without_propensities.count("dm") == 1);
+  ArrayOptions options;
+  options.estimators = {"dr_clip_3", "ipw", "dros_7.5"};
+  const auto asked = score(bandit_by_hand(), options);
+  CHECK(asked.size() == 3);
+  CHECK(asked.at("dr_clip_3").value == Approx(score(bandit_by_hand()).at("dr").value));
+  options.estimators = {"dm", "dr_clp_3"};
+  CHECK(refusal(bandit_by_hand(), options).find("--estimators dr_clp_3") != std::string::npos);
+  options.estimators = {"sgdr_2"};
+  CHECK(refusal(bandit_by_hand(), options) ==
+        "--estimators sgdr_2: sgdr_2: lambda is 2, allowed "
+        "is [0, 1]");
+}
+
+TEST_CASE("several positions are read at the position of each round") {
+  Arrays arrays = bandit_by_hand();
+  const auto widen = [&](const std::string& name) {
+    Array& array = arrays.at("a_case/inputs/" + name);
+    Array wide{{3, 2, 2}, {}};
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t a = 0; a < 2; ++a)
+        for (std::size_t p = 0; p < 2; ++p)
+          wide.values.push_back(p == i % 2 ? array.values[i * 2 + a] : 0.5);
+    array = wide;
+  };
+  widen("action_dist");
+  widen("q_hat");
+  arrays.at("a_case/inputs/position").values = {0, 1, 0};
+  const auto wide = score(arrays), narrow = score(bandit_by_hand());
+  for (const auto& [key, estimate] : narrow) CHECK(wide.at(key).value == estimate.value);
+  arrays.erase("a_case/inputs/position");
+  CHECK(refusal(arrays).find("a_case/inputs/position: no such dataset") != std::string::npos);
+}
+
+TEST_CASE("bad arrays are errors that name the file, group, dataset and index") {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  const struct {
+    std::string dataset;
+    std::size_t index;
+    double value;
+    std::string said;
+  } cases[] = {
+      {"reward", 1, nan, "x.h5:a_case/inputs/reward: value [1] is nan, expected a finite number"},
+      {"reward", 2, inf, "value [2] is inf, expected a finite number"},
+      {"pscore", 0, 0, "inputs/pscore: value [0] is 0, expected a propensity in (0, 1]"},
+      {"pscore", 2, -0.5, "value [2] is -0.5, expected a propensity in (0, 1]"},
+      {"pscore", 1, 1.25, "value [1] is 1.25, expected a propensity in (0, 1]"},
+      {"pscore", 1, nan, "value [1] is nan, expected a propensity in (0, 1]"},
+      {"action", 0, 2, "inputs/action: value [0] is 2, expected a whole number from 0 to 1"},
+      {"action", 0, 0.5, "value [0] is 0.5, expected a whole number from 0 to 1"},
+      {"action", 1, -1, "value [1] is -1, expected a whole number from 0 to 1"},
+      {"action_dist", 2, 0.5, "the probabilities [1, :, 0] sum to 0.75, expected 1"},
+      {"action_dist", 3, -0.25, "value [1, 1, 0] is -0.25, expected a probability in [0, 1]"},
+      {"q_hat", 5, nan, "inputs/q_hat: value [2, 1, 0] is nan, expected a finite number"},
+      {"position", 0, 1, "inputs/position: value [0] is 1, expected a whole number from 0 to 0"},
+  };
+  for (const auto& each : cases) {
+    const std::string message = refusal(changed(each.dataset, each.index, each.value));
+    INFO(message);
+    CHECK(message.find(each.said) != std::string::npos);
+  }
+}
+
+TEST_CASE("wrong shapes, missing arrays and empty cases are errors") {
+  Arrays arrays = bandit_by_hand();
+  arrays.at("a_case/inputs/reward") = {{2}, {1, 0}};
+  CHECK(refusal(arrays).find("inputs/reward: has shape (2), expected (3)") != std::string::npos);
+  arrays = bandit_by_hand();
+  arrays.at("a_case/inputs/action_dist").shape = {3, 2};
+  CHECK(refusal(arrays).find("action_dist: has shape (3, 2), expected 3 dimensions") !=
+        std::string::npos);
+  arrays = bandit_by_hand();
+  arrays.erase("a_case/inputs/reward");
+  CHECK(refusal(arrays).find("inputs/reward: no such dataset; there are: action,") !=
+        std::string::npos);
+  arrays = bandit_by_hand();
+  for (auto& [name, array] : arrays) {
+    array.shape[0] = 0;
+    array.values.clear();
+  }
+  CHECK(refusal(arrays).find("there are no rounds") != std::string::npos);
+  CHECK(refusal({{"loose", {{1}, {1}}}}).find("has no groups") != std::string::npos);
+  CHECK(refusal({{"a_case/outputs/ipw", {{1}, {1}}}}).find("a_case: has no datasets in inputs/") !=
+        std::string::npos);
+  CHECK(refusal({{"a_case/inputs/x", {{1}, {1}}}}).find("a_case: its inputs are of no kind") !=
+        std::string::npos);
+}
+
+TEST_CASE("a kind that is named is taken at its word and an unknown one is an error") {
+  const auto scored = [](const std::string& kind) {
+    const TemporaryFolder folder;
+    const std::string file = folder.path("x.h5");
+    {
+      const hdf5::Session session;
+      hdf5::Image image(file);
+      for (const auto& [name, array] : bandit_by_hand())
+        image.dataset("/" + name, array.values,
+                      hdf5::Shape(array.shape.begin(), array.shape.end()));
+      image.attribute("/a_case", "kind", kind);
+      const std::vector<char> bytes = image.finish();
+      folder.write("x.h5", std::string(bytes.begin(), bytes.end()));
+    }
+    return estimates_of(evaluate_arrays(file, array_layouts().at("obp"), {}).at(0));
+  };
+  CHECK(scored("contextual_bandit").count("ipw") == 1);
+  CHECK(scored("multi_logger").count("naive_ipw") == 1);
+  CHECK_THROWS_WITH(scored("contextual_bandid"),
+                    Catch::Matchers::Contains("a_case: attribute kind: unknown kind "
+                                              "'contextual_bandid'; did you mean "
+                                              "'contextual_bandit'?"));
+}
+
+TEST_CASE("support, overlap and estimated propensities are warned of") {
+  const auto warnings_of = [](const Arrays& arrays) {
+    const TemporaryFolder folder;
+    const std::string file = write_arrays(folder.path("x.h5"), arrays);
+    std::string all;
+    const auto cases = evaluate_arrays(file, array_layouts().at("obp"), {});
+    for (const auto& w : cases[0].result.warnings) all += w + "\n";
+    return all;
+  };
+  Arrays arrays = bandit_by_hand();
+  arrays["a_case/inputs/pi_b"] = {{3, 2, 1}, {0.5, 0.5, 0.5, 0.5, 1, 0}};
+  CHECK(
+      warnings_of(arrays).find("puts 0.167 of its mass on actions that the logging policy never") !=
+      std::string::npos);
+  arrays = bandit_by_hand();
+  arrays.at("a_case/inputs/action_dist").values = {0, 1, 1, 0, 0, 1};
+  CHECK(warnings_of(arrays).find("snipw has no value") != std::string::npos);
+  arrays = bandit_by_hand();
+  arrays["a_case/inputs/estimated_pscore"] = arrays.at("a_case/inputs/pscore");
+  arrays.erase("a_case/inputs/pscore");
+  CHECK(warnings_of(arrays).find("propensities are estimated") != std::string::npos);
+  CHECK(score(arrays).at("ipw_estimated_pscore").value == Approx(5.5 / 3));
+}
+
+TEST_CASE("the program scores arrays, writes results and says what is wrong") {
+  const TemporaryFolder folder;
+  const std::string file = write_arrays(folder.path("x.h5"), bandit_by_hand());
+  const std::string out = folder.path("out");
+  const Called called = call_program(
+      {"evaluate", file, "--layout", "obp", "--out", out, "--estimators", "ips,snips,dr_clip_2"});
+  INFO(called.err);
+  REQUIRE(called.status == 0);
+  const auto results = nlohmann::json::parse(bytes_of(out + "/results.json"));
+  CHECK(results.at("schema") == "rehearsal.arrays/1");
+  const auto& scored = results.at("cases").at("a_case");
+  CHECK(scored.size() == 3);
+  CHECK(scored.at("ipw").at("value").get<double>() == Approx(5.5 / 3).epsilon(1e-14));
+  for (const char* key : {"value", "stderr", "low", "high"})
+    CHECK(scored.at("dr_clip_2").at(key).is_number());
+  CHECK(called.out.find("dr_clip_2") != std::string::npos);
+  const std::string bad = write_arrays(folder.path("bad.h5"), changed("pscore", 1, 0));
+  const Called refused = call_program({"evaluate", bad, "--layout", "obp"});
+  CHECK(refused.status == 2);
+  CHECK(refused.err.find("bad.h5:a_case/inputs/pscore: value [1] is 0") != std::string::npos);
+  CHECK(call_program({"evaluate", file, "--layout", "obq"}).status == 2);
+  CHECK(call_program({"evaluate", file}).status == 2);
+  CHECK(call_program({"evaluate", folder.path("none.h5"), "--layout", "obp"}).status == 2);
+  CHECK(call_program({"evaluate", file, "--layout", "obp", "--policy", "x=uniform"}).status == 2);
+}
+
+TEST_CASE("single actions give every figure of Open Bandit Pipeline") {
+  const std::string path = shared_file("golden/ope/golden_ope.h5");
+  if (path.empty()) return;
+  std::size_t checked = 0;
+  for (const ArrayLayout& layout : array_layouts().entries()) {
+    if (layout.name != "obp") continue;
+    for (const CaseKind& kind : layout.kinds) {
+      if (kind.name == "slate") continue;
+      for (const std::string& name : group_names(path)) {
+        const ArrayGroup group = load_group(path, name);
+        if (group.kind != kind.name) continue;
+        CHECK((kind.fits(group.inputs)));
+        const auto scored = estimates_of({name, kind.evaluate(group, {})});
+        const hdf5::Session session;
+        const hdf5::File file(path);
+        const std::string prefix = name + "/outputs/";
+        for (const std::string& dataset : file.datasets()) {
+          if (dataset.rfind(prefix, 0) != 0) continue;
+          const std::string key = dataset.substr(prefix.size());
+          INFO(name << " " << key);
+          CHECK(scored.count(key) == (needs_refitting(key) ? 0 : 1));
+          if (scored.count(key) == 0) continue;
+          CHECK(scored.at(key).value ==
+                Approx(file.read<double>("/" + dataset).at(0)).epsilon(kTolerance));
+          ++checked;
+        }
+        if (file.has("/" + name + "/reference/mipw_exact_joint_p_e_a"))
+          CHECK(scored.at("mipw_exact_joint_p_e_a").value ==
+                Approx(file.read<double>("/" + name + "/reference/mipw_exact_joint_p_e_a").at(0))
+                    .epsilon(kTolerance));
+      }
+    }
+  }
+  CHECK(checked > 140);
+}
+
+namespace {
+
+/// A group's columns as library calls take them.
+struct GroupRounds {
+  explicit GroupRounds(const ArrayGroup& g) : group(g) {
+    const Array& dist = at("action_dist");
+    rounds.n_actions = dist.shape[1];
+    action.assign(at("action").values.begin(), at("action").values.end());
+    rounds.action = action;
+    rounds.reward = at("reward").values;
+    rounds.pscore = at("pscore").values;
+    rounds.action_dist = dist.values;
+    if (group.inputs.count("q_hat") > 0) rounds.q_hat = at("q_hat").values;
+  }
+  const Array& at(const std::string& name) const { return group.inputs.at(name); }
+
+  /// The terms behind a key of the group "rounds"; empty where it is not of single actions.
+  std::vector<double> terms(std::string key) {
+    ActionRounds own = rounds;
+    std::vector<double> weight;
+    const std::string estimated = "_estimated_pscore";
+    if (key.size() > estimated.size() && key.ends_with(estimated)) {
+      key.resize(key.size() - estimated.size());
+      own.pscore = at("estimated_pscore").values;
+    } else if (key == "mrdr") {
+      key = "dr";
+      own.q_hat = at("q_hat_mrdr").values;
+    } else if (key == "bipw" || key == "bipw_clip_2") {
+      own.weight = at("estimated_importance_weights").values;
+      key = key == "bipw" ? "snipw" : "snipw_clip_2";
+    } else if (key == "replay") {
+      for (std::size_t i = 0; i < action.size(); ++i)
+        weight.push_back(rounds.action_dist[i * rounds.n_actions + action[i]]);
+      own.weight = weight;
+      key = "snipw";
+    } else if (key.find("mipw") != std::string::npos || key.ends_with("marginal_weight")) {
+      weight = marginal(key.find("estimated") != std::string::npos);
+      if (key.ends_with("marginal_weight")) return weight;
+      own.weight = weight;
+      key = key.rfind("sn", 0) == 0 ? "snipw" : "ipw";
+    }
+    return action_terms(parse_estimator(key), own);
+  }
+
+  std::vector<double> marginal(bool estimated) const {
+    const std::vector<double>& embed = at("action_embed").values;
+    const std::vector<std::uint32_t> embedding(embed.begin(), embed.end());
+    const Array& p = at("p_e_a");
+    const EmbeddedRounds embedded{rounds.n_actions,  p.shape[1], p.shape[2], rounds.action_dist,
+                                  at("pi_b").values, embedding,  p.values};
+    if (estimated) return estimated_marginal_weights(embedded, at("pi_a_x_e_hat").values);
+    std::vector<std::size_t> dims(p.shape[2]);
+    std::iota(dims.begin(), dims.end(), 0U);
+    return product_marginal_weights(embedded, dims);
+  }
+
+  const ArrayGroup& group;
+  std::vector<std::uint32_t> action;
+  ActionRounds rounds;
+};
+
+}  // namespace
+
+TEST_CASE("terms of each round have the mean, variance and range of Open Bandit Pipeline") {
+  const std::string path = shared_file("golden/ope/golden_ope.h5");
+  if (path.empty()) return;
+  std::size_t checked = 0;
+  for (const std::string& name : group_names(path)) {
+    const ArrayGroup group = load_group(path, name);
+    if (group.kind != "contextual_bandit" && group.kind != "action_embedding") continue;
+    GroupRounds rounds(group);
+    const hdf5::Session session;
+    const hdf5::File file(path);
+    const std::string prefix = name + "/rounds/";
+    for (const std::string& dataset : file.datasets()) {
+      if (dataset.rfind(prefix, 0) != 0) continue;
+      INFO(dataset);
+      const std::vector<double> said = file.read<double>("/" + dataset);
+      const std::vector<double> terms = rounds.terms(dataset.substr(prefix.size()));
+      const double n = static_cast<double>(terms.size());
+      const double mean = std::accumulate(terms.begin(), terms.end(), 0.0) / n;
+      double variance = 0;
+      for (const double t : terms) variance += (t - mean) * (t - mean) / n;
+      CHECK(n == said[0]);
+      CHECK(mean == Approx(said[1]).epsilon(kTolerance));
+      CHECK(variance == Approx(said[2]).epsilon(kTolerance));
+      CHECK(*std::min_element(terms.begin(), terms.end()) == Approx(said[3]).epsilon(kTolerance));
+      CHECK(*std::max_element(terms.begin(), terms.end()) == Approx(said[4]).epsilon(kTolerance));
+      ++checked;
+    }
+  }
+  CHECK(checked > 90);
+}

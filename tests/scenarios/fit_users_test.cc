@@ -1,0 +1,75 @@
+// `rehearsal fit users` through the program.
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "sim/log/log.h"
+#include "tests/catch.h"
+#include "tests/scenarios/obd_fixture.h"
+#include "tests/scenarios/program.h"
+#include "tests/support/shared_files.h"
+
+using namespace rehearsal;
+using namespace rehearsal::testing;
+using nlohmann::json;
+using Folder = rehearsal::TemporaryFolder;
+
+TEST_CASE("fit users writes what a scenario can include and what each item attracts", "[fit]") {
+  const Folder folder;
+  ObdFixture::write(folder.path("random"));
+  const std::string log = folder.path("log");
+  const std::string out = folder.path("model.yaml");
+  const std::string items = folder.path("items.h5");
+  REQUIRE(call_program({"import", "obd", folder.path("random"), "--out", log}).status == 0);
+  const Called called = call_program({"fit", "users", log, "--model", "pbm", "--out", out,
+                                      "--entities", items, "--held-out", "0.4"});
+  INFO(called.err);
+  REQUIRE(called.status == 0);
+  for (const char* part : {"Held-out users", "perplexity at rank 3", "CTR by rank"})
+    CHECK(called.out.find(part) != std::string::npos);
+  const YAML::Node written = YAML::LoadFile(out);
+  CHECK(written.size() == 1);
+  CHECK(written["users"]["type"].as<std::string>() == "pbm");
+  CHECK(written["users"]["examination"].size() == 3);
+  CHECK(load_dataset(items + ":attraction").shape == std::vector<std::size_t>{3});
+  const Called dbn = call_program({"fit", "users", log, "--model", "dbn"});
+  CHECK(dbn.status == 2);
+  CHECK(dbn.err.find("whole lists") != std::string::npos);
+  CHECK(call_program({"fit", "users", log, "--model", "dnb"}).status == 2);
+}
+
+TEST_CASE("the real sample's position bias is fitted and each log predicts the other's CTR",
+          "[fit]") {
+  const std::string data = shared_file("data/obd");
+  if (data.empty()) return;
+  const Folder folder;
+  for (const char* policy : {"random", "bts"})
+    REQUIRE(
+        call_program({"import", "obd", data + "/" + policy + "/men", "--out", folder.path(policy)})
+            .status == 0);
+  for (const auto& [fitted, other] : {std::pair{"random", "bts"}, {"bts", "random"}}) {
+    const Called called = call_program({"fit", "users", folder.path(fitted), "--model", "pbm",
+                                        "--compare", folder.path(other), "--json"});
+    INFO(called.err);
+    REQUIRE(called.status == 0);
+    const json report = json::parse(called.out);
+    const auto examination = report["parameters"]["examination"].get<std::vector<double>>();
+    REQUIRE(examination.size() == 3);
+    CHECK(examination[0] == 1);
+    for (const double e : examination) CHECK((e > 0 && e <= 1));
+    const json& held_out = report["held_out"];
+    const double perplexity = held_out["unconditional"]["perplexity"].get<double>();
+    CHECK(perplexity > 1);
+    // Single impressions have nothing above them.
+    CHECK(held_out["conditional"] == held_out["unconditional"]);
+    CHECK(perplexity < 1.02 * held_out["click_rate_by_rank"]["perplexity"].get<double>());
+    // Its own CTR is met, up to what is pulled to the mean.
+    const json& own = report["fidelity"]["ctr"];
+    CHECK(own["model"].get<double>() == Approx(own["log"].get<double>()).epsilon(.05));
+    const json& there = report["fidelity_other"]["ctr"];
+    const double error = std::abs(there["model"].get<double>() - there["log"].get<double>());
+    // Both logs err: the fitted one's clicks are as few.
+    CHECK(error < 4 * std::hypot(own["stderr"].get<double>(), there["stderr"].get<double>()));
+  }
+}
