@@ -59,6 +59,8 @@ class KuaiSimWorld final : public ListWorld {
  private:
   void describe(std::span<const Turn> turns, const Rng& /*rng*/, RequestBatch& out) const override {
     const Array& taste = parameters().at("user_taste");
+    out.day.clear();
+    for (const Turn& turn : turns) out.day.push_back(turn.day);
     for (std::size_t i = 0; i < turns.size(); ++i)
       for (std::size_t d = 0; d < n_observed_; ++d)
         out.context[i * out.n_features + d] =

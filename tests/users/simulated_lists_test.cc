@@ -324,16 +324,19 @@ TEST_CASE(
     Mean length;
     std::array<double, 11> seen{}, expected{};
     std::map<std::uint32_t, double> reward;  // of the last list of the session before
+    std::map<std::uint32_t, long> visit;     // the day of that session
     simulated.play_rounds(100, [&](Played& played, TruthBatch& truth) {
       for (std::size_t i = 0; i < played.requests.size(); ++i) {
         const std::uint32_t user = played.requests.user[i];
         if (played.requests.round[i] == 0 && played.requests.session[i] > 0) {
           const auto day = std::lround(std::exp(played.requests.features(i)[days]));
           seen.at(static_cast<std::size_t>(day)) += 1;
+          REQUIRE(played.requests.day[i] == visit[user] + day);
           const std::vector<double> law = kuaisim::Return{}.day_law(0, reward[user]);
           for (std::size_t k = 0; k < law.size(); ++k) expected[k + 1] += law[k];
         }
         if (truth.leave[i] == 0) continue;
+        visit[user] = played.requests.day[i];
         length.add(played.requests.round[i] + 1);
         reward[user] = played.responses.click[i] / 6.0;
       }

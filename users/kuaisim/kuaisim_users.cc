@@ -100,7 +100,7 @@ class KuaiSimUsers final : public UserModel {
   /// P(feedback) of every item of a list. Args: out: (n_items, kFeedbackCount).
   void probabilities(const double* user, const ListPage& page, RowMatrix& out) const;
   void move_interests(const ListPage& page, const ResponseBatch& responses, double* user) const;
-  double return_day(const Turn& turn, double reward, const Rng& rng) const;
+  std::uint16_t return_day(const Turn& turn, double reward, const Rng& rng) const;
 
   KuaiSimUsersConfig config_;
   Link link_;
@@ -278,14 +278,14 @@ void KuaiSimUsers::move_interests(const ListPage& page, const ResponseBatch& res
   norm_layer(interests);
 }
 
-double KuaiSimUsers::return_day(const Turn& turn, double reward, const Rng& rng) const {
+std::uint16_t KuaiSimUsers::return_day(const Turn& turn, double reward, const Rng& rng) const {
   Stream habit = rng.stream(Draw::kPopulation, {turn.user, 0, 0});
   const double personal = config_.personal_sd * normal_from(habit());
   const std::vector<double> law = return_.day_law(personal, reward);
   double left = rng.stream(Draw::kAdvance, turn).uniform();
   std::size_t day = 0;
   while (day + 1 < law.size() && (left -= law[day]) >= 0) ++day;
-  return static_cast<double>(day + 1);
+  return static_cast<std::uint16_t>(day + 1);
 }
 
 void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
@@ -302,9 +302,9 @@ void KuaiSimUsers::advance(const RequestBatch& requests, const PageBatch& pages,
     user[kTemper] = double{temper};
     gap[i] = 0;
     if (!Temper::leaves(temper)) continue;
+    gap[i] = return_day(requests.turn(i), double{reward}, rng);
     user[kTemper] = double{temper_.initial};
-    user[kDays] = return_day(requests.turn(i), double{reward}, rng);
-    gap[i] = static_cast<std::uint16_t>(user[kDays]);
+    user[kDays] = gap[i];
   }
 }
 
