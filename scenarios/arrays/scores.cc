@@ -27,7 +27,7 @@ std::vector<double> Scores::values_of(const std::string& family, const std::vect
 
 void Scores::add(const ActionRounds& rounds, const std::vector<Family>& families,
                  const std::string& suffix) {
-  const bool weights = !rounds.weight.empty() || !rounds.pscore.empty();
+  const bool weights = !rounds.weight.empty() || rounds.weigh || !rounds.pscore.empty();
   const bool model = !rounds.q_hat.empty() || !rounds.direct.empty();
   std::vector<Estimator> chosen;
   std::vector<std::string> keys;

@@ -21,6 +21,10 @@ void add_products(const double* a, std::size_t n_a, const double* b, std::size_t
 void row_means(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
                double* out, Simd simd = best_simd());
 
+/// out[i] = a[i, column[i]] / below[i]. Args: a: (n_rows, n_columns).  out: (n_rows).
+void pick_ratios(const double* a, std::size_t n_columns, const std::uint32_t* column,
+                 const double* below, std::size_t n_rows, double* out, Simd simd = best_simd());
+
 /// out[i] = prod_d (sum_j a_ij t_d(i)j / sum_j b_ij t_d(i)j), where t_d(i) is the row that index
 /// names for (i, d). Args: a, b: (n_rows, n_columns).  tables: (any, n_columns).
 ///       index: (n_rows, n_factors) rows of tables.  out: (n_rows).
