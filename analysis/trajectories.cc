@@ -1,9 +1,9 @@
 #include "analysis/trajectories.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "analysis/column_checks.h"
+#include "analysis/ratio_terms.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -233,7 +233,8 @@ const Registry<TrajectoryEstimatorEntry>& trajectory_estimators() {
   return registry;
 }
 
-double estimate_value(const TrajectoryEstimatorEntry& estimator, const Trajectories& log) {
+PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator,
+                                const Trajectories& log) {
   if (log.size() == 0)
     throw Error(ErrorKind::kInput, estimator.name + ": there are no sessions to estimate from");
   if (!estimator.fits(log))
@@ -241,36 +242,7 @@ double estimate_value(const TrajectoryEstimatorEntry& estimator, const Trajector
   const TermLayout layout = estimator.layout(log.n_steps);
   std::vector<double> terms(log.size() * layout.n_columns);
   estimator.terms(log, terms);
-  std::vector<double> sums(layout.n_columns, 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t c = 0; c < layout.n_columns; ++c) sums[c] += terms[i * layout.n_columns + c];
-  return ratio_value(layout, sums, static_cast<double>(log.size()));
-}
-
-void check_trajectories(const Trajectories& log, const std::string& where) {
-  const ColumnChecks checks(where);
-  if (log.n_steps == 0) checks.refuse("step_per_trajectory is 0; expected a whole number above 0");
-  if (!(log.gamma >= 0 && log.gamma <= 1))
-    checks.refuse(fmt::format("gamma is {}; expected a number in [0, 1]", log.gamma));
-  if (log.n_rows() == 0 || log.n_rows() % log.n_steps != 0)
-    checks.refuse(fmt::format("reward has {} numbers; expected whole sessions of {} steps",
-                              log.n_rows(), log.n_steps));
-  const std::size_t n = log.n_rows();
-  checks.finite(log.reward, "reward");
-  checks.size(log.action.size(), n, "action");
-  checks.actions(log.action, log.n_actions, "action");
-  checks.size(log.pscore.size(), n, "pscore");
-  checks.propensities(log.pscore, "pscore");
-  checks.size(log.action_dist.size(), n * log.n_actions, "evaluation_policy_action_dist");
-  checks.distributions(log.action_dist, log.n_actions, "evaluation_policy_action_dist");
-  checks.size(log.q_hat.size(), n * log.n_actions, "state_action_value_prediction");
-  checks.finite(log.q_hat, "state_action_value_prediction");
-  checks.size(log.initial_value.size(), log.size(), "initial_state_value_prediction");
-  checks.finite(log.initial_value, "initial_state_value_prediction");
-  checks.size(log.state_weight.size(), n, "state_marginal_importance_weight");
-  checks.weights(log.state_weight, "state_marginal_importance_weight");
-  checks.size(log.state_action_weight.size(), n, "state_action_marginal_importance_weight");
-  checks.weights(log.state_action_weight, "state_action_marginal_importance_weight");
+  return estimate_terms(layout, terms);
 }
 
 std::vector<double> session_weights(const Trajectories& log) {

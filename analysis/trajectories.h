@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/action_rounds.h"
 #include "analysis/estimators.h"
 #include "sim/core/registry.h"
 
@@ -28,11 +29,6 @@ struct Trajectories {
   std::size_t n_rows() const { return reward.size(); }
   std::size_t size() const { return n_steps == 0 ? 0 : reward.size() / n_steps; }
 };
-
-/// Raises: Error(kInput), starting with `where`, for rows that are no whole sessions, columns of
-/// other sizes, an action that is none of n_actions, numbers that are not finite, pscore outside
-/// (0, 1], action_dist rows that do not sum to 1 (1e-6), a negative weight, gamma outside [0, 1].
-void check_trajectories(const Trajectories& log, const std::string& where);
 
 /// Where an estimator's weights come from. Ratios pi / mu of actions are multiplied over the steps
 /// named.
@@ -80,7 +76,7 @@ struct TrajectoryEstimatorEntry {
 const Registry<TrajectoryEstimatorEntry>& trajectory_estimators();
 
 /// The estimate from all sessions at once. Raises: Error(kInput) for no sessions or absent columns.
-double estimate_value(const TrajectoryEstimatorEntry& estimator, const Trajectories& log);
+PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator, const Trajectories& log);
 
 /// Products over whole sessions of pi / mu, (sessions).
 std::vector<double> session_weights(const Trajectories& log);
