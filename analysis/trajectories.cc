@@ -233,16 +233,56 @@ const Registry<TrajectoryEstimatorEntry>& trajectory_estimators() {
   return registry;
 }
 
-PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator,
-                                const Trajectories& log) {
+namespace {
+
+/// All terms of all sessions. Raises: Error(kInput) for no sessions or absent columns.
+std::vector<double> all_terms(const TrajectoryEstimatorEntry& estimator, const Trajectories& log) {
   if (log.size() == 0)
     throw Error(ErrorKind::kInput, estimator.name + ": there are no sessions to estimate from");
   if (!estimator.fits(log))
     throw Error(ErrorKind::kInput, estimator.name + ": the sessions lack columns that it reads");
-  const TermLayout layout = estimator.layout(log.n_steps);
-  std::vector<double> terms(log.size() * layout.n_columns);
+  std::vector<double> terms(log.size() * estimator.layout(log.n_steps).n_columns);
   estimator.terms(log, terms);
-  return estimate_terms(layout, terms);
+  return terms;
+}
+
+}  // namespace
+
+PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator,
+                                const Trajectories& log) {
+  const std::vector<double> terms = all_terms(estimator, log);
+  return estimate_terms(estimator.layout(log.n_steps), terms);
+}
+
+std::vector<double> session_terms(const TrajectoryEstimatorEntry& estimator,
+                                  const Trajectories& log) {
+  const std::vector<double> terms = all_terms(estimator, log);
+  const TermLayout layout = estimator.layout(log.n_steps);
+  const std::size_t width = layout.n_columns, n = log.size();
+  std::vector<double> means(width, 0.0), out(n, 0.0);
+  for (std::size_t c = 0; c < terms.size(); ++c)
+    means[c % width] += terms[c] / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (const RatioPart& part : layout.parts)
+      out[i] += terms[i * width + part.numerator] /
+                (part.denominator == RatioPart::kRounds ? 1.0 : means[part.denominator]);
+  return out;
+}
+
+SessionIntervals session_intervals(std::span<const double> terms, double confidence) {
+  const Moments moments = moments_of(terms);
+  const Range range = obp_range(terms);
+  const double alpha = 1 - confidence;
+  const auto around = [&](double half) {
+    return Interval{moments.mean, moments.mean - half, moments.mean + half};
+  };
+  SessionIntervals out;
+  out.hoeffding = hoeffding_interval(moments, range, confidence);
+  out.bernstein = around(moments.mean - empirical_bernstein_lower(moments, range, alpha));
+  out.ttest = student_t_interval(moments, confidence);
+  out.hoeffding_scope_rl = around(moments.n * (out.hoeffding.high - moments.mean));
+  out.ttest_scope_rl = around(moments.mean - student_t_lower(moments, alpha));
+  return out;
 }
 
 std::vector<double> session_weights(const Trajectories& log) {

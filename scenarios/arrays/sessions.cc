@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "analysis/diagnostics.h"
@@ -105,6 +106,23 @@ class SessionCase {
   std::span<const double> grid_, alphas_;
 };
 
+/// [mean, low, high] by name, beside the interval by the delta method.
+std::map<std::string, std::vector<double>> intervals(const TrajectoryEstimatorEntry& entry,
+                                                     const Trajectories& log, double confidence) {
+  const std::vector<double> terms = session_terms(entry, log);
+  const bool finite =
+      std::all_of(terms.begin(), terms.end(), [](double x) { return std::isfinite(x); });
+  // The range of a bound is 0 to the largest term: without a term above 0 there is none.
+  if (terms.size() < 2 || !finite || *std::max_element(terms.begin(), terms.end()) <= 0) return {};
+  const SessionIntervals all = session_intervals(terms, confidence);
+  const auto list = [](const Interval& i) { return std::vector<double>{i.value, i.low, i.high}; };
+  return {{"hoeffding", list(all.hoeffding)},
+          {"bernstein", list(all.bernstein)},
+          {"ttest", list(all.ttest)},
+          {"hoeffding_scope_rl", list(all.hoeffding_scope_rl)},
+          {"ttest_scope_rl", list(all.ttest_scope_rl)}};
+}
+
 void add(const std::string& key, const CdfSummary& summary, const PointEstimate& mean,
          Scores& scores) {
   scores.add(key, {summary.mean, mean.standard_error},
@@ -146,7 +164,8 @@ CaseResult evaluate_sessions(const ArrayGroup& group, const ArrayOptions& option
   Scores scores(options);
   for (const TrajectoryEstimatorEntry& entry : trajectory_estimators().entries())
     if (entry.fits(sessions.log()) && scores.wants(entry.name))
-      scores.add(entry.name, estimate_sessions(entry, sessions.log()));
+      scores.add(entry.name, estimate_sessions(entry, sessions.log()),
+                 intervals(entry, sessions.log(), options.confidence));
   score_distributions(sessions, scores);
   warn_of_weights(sessions.log(), scores);
   return scores.take();

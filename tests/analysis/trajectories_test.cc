@@ -174,6 +174,37 @@ TEST_CASE("session estimators give the reference values that are not called wron
   }
 }
 
+TEST_CASE("intervals as SCOPE-RL has them give the reference and the right ones differ as known") {
+  const Arrays arrays = golden_arrays("golden/ope/golden_rl.h5");
+  for (const std::string& group : groups_with(arrays, "inputs/step_per_trajectory")) {
+    const Sessions log = golden_sessions(arrays, group);
+    for (const TrajectoryEstimatorEntry& entry : trajectory_estimators().entries()) {
+      std::string key = entry.name;
+      const bool as_coded = key.find("_scope_rl") != std::string::npos;
+      if (as_coded) key = key.substr(0, key.find("_scope_rl"));
+      const std::string at = group + "/intervals/" + key + "/";
+      const bool corrected = trajectory_estimators().find(key + "_scope_rl") != nullptr;
+      if (arrays.count(at + "ttest") == 0 || (corrected && !as_coded)) continue;
+      INFO(entry.name);
+      const SessionIntervals found = session_intervals(session_terms(entry, log.view()), .95);
+      const auto check = [&](const std::string& name, const Interval& interval) {
+        const std::vector<double>& expected = arrays.at(at + name).values;
+        CHECK(interval.value == Approx(expected[0]).epsilon(1e-9));
+        CHECK(interval.low == Approx(expected[1]).epsilon(1e-9));
+        CHECK(interval.high == Approx(expected[2]).epsilon(1e-9));
+      };
+      check("bernstein", found.bernstein);
+      check("hoeffding", found.hoeffding_scope_rl);
+      check("ttest", found.ttest_scope_rl);
+      const double n = static_cast<double>(log.view().size());
+      CHECK(found.hoeffding_scope_rl.high - found.hoeffding.value ==
+            Approx(n * (found.hoeffding.high - found.hoeffding.value)));
+      CHECK(found.ttest.low < found.ttest_scope_rl.low);
+      CHECK(found.ttest.high > found.ttest_scope_rl.high);
+    }
+  }
+}
+
 TEST_CASE("distribution summaries as SCOPE-RL has them give the reference values") {
   const Arrays arrays = golden_arrays("golden/ope/golden_rl.h5");
   for (const std::string& group : groups_with(arrays, "inputs/step_per_trajectory")) {
@@ -267,6 +298,8 @@ TEST_CASE("a true value model leaves doubly robust sessions no variance where re
   std::vector<double> terms(4);
   dr.terms(log.view(), terms);
   for (const double term : terms) CHECK(term == Approx(2.25).epsilon(1e-14));
+  for (const double term : session_terms(dr, log.view()))
+    CHECK(term == Approx(2.25).epsilon(1e-14));
   CHECK(value("dm", log) == Approx(2.25).epsilon(1e-14));
 }
 

@@ -156,6 +156,11 @@ TEST_CASE("sessions come out of the layout with what the papers define under eac
   CHECK(e.at("cd_sntis").numbers.at("mean") == Approx(2.0));  // both returns are 2
   CHECK(e.at("cd_sntis").lists.at("cdf")[1] == Approx(1));
   CHECK(e.at("cd_sntis_scope_rl").numbers.at("mean") == Approx(2.0));  // 1, in the bin up to 2
+  CHECK(e.at("tis").lists.at("ttest").size() == 3);
+  ArrayGroup nothing = sessions_by_hand();  // no reward: no range for a bound, and no error
+  nothing.inputs.at("reward").values.assign(4, 0.0);
+  CHECK(score(nothing).at("tis").lists.count("hoeffding") == 0);
+  CHECK(score(nothing).at("tis").value == 0);
   ArrayGroup bare = sessions_by_hand();
   for (const std::string name : {"pscore", "reward_scale", "state_marginal_importance_weight"})
     bare.inputs.erase(name);
