@@ -91,6 +91,7 @@ std::string arrays_to_json(const std::vector<NamedCase>& cases) {
     for (const ArrayEstimate& e : each.result.estimates) {
       keys[e.key] = {
           {"value", e.value}, {"stderr", e.standard_error}, {"low", e.low}, {"high", e.high}};
+      for (const auto& [name, value] : e.numbers) keys[e.key][name] = value;
       for (const auto& [name, values] : e.lists) keys[e.key][name] = numbers(values);
     }
     if (!each.result.warnings.empty()) warnings[each.name] = each.result.warnings;
