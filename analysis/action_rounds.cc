@@ -10,7 +10,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kChunk = 1024;  // rounds in flight: their columns stay in the first cache
+constexpr std::size_t kChunk = 128;  // rounds in flight: all they need stays in the first cache
 
 /// The columns of a few rounds, in place where they are at hand, else computed into scratch.
 class Chunk {
@@ -22,26 +22,32 @@ class Chunk {
     WeightedRounds out;
     out.reward = rounds_.reward.subspan(first, n);
     if (!rounds_.pscore.empty()) out.pscore = rounds_.pscore.subspan(first, n);
+    // The model first: it reads whole rows, of which weights then pick from the cache.
+    if (model_) {
+      out.direct = rounds_.direct.empty() ? direct(first, n) : rounds_.direct.subspan(first, n);
+      out.q_hat =
+          rounds_.shown_q_hat.empty() ? shown(first, n) : rounds_.shown_q_hat.subspan(first, n);
+    }
     if (weights_) {
       const std::span<const double> weight =
           rounds_.weight.empty() ? weigh(first, n) : rounds_.weight.subspan(first, n);
       out.page_weight = out.cascade_weight = out.item_position_weight = weight;
       out.pseudo_inverse_weight = weight;
     }
-    if (model_) {
-      out.direct = rounds_.direct.empty() ? direct(first, n) : rounds_.direct.subspan(first, n);
-      out.q_hat =
-          rounds_.shown_q_hat.empty() ? shown(first, n) : rounds_.shown_q_hat.subspan(first, n);
-    }
     return out;
   }
 
  private:
   std::span<const double> weigh(std::size_t first, std::size_t n) {
-    const double* pi = rounds_.action_dist.data() + first * rounds_.n_actions;
-    for (std::size_t i = 0; i < n; ++i, pi += rounds_.n_actions)
-      weight_[i] = pi[rounds_.action[first + i]] / rounds_.pscore[first + i];
-    return std::span(weight_).first(n);
+    const std::span<double> out = std::span(weight_).first(n);
+    if (rounds_.weigh) {
+      rounds_.weigh(first, out);
+      return out;
+    }
+    pick_ratios(rounds_.action_dist.data() + first * rounds_.n_actions, rounds_.n_actions,
+                rounds_.action.data() + first, rounds_.pscore.data() + first, n, weight_.data(),
+                simd_);
+    return out;
   }
 
   std::span<const double> direct(std::size_t first, std::size_t n) {
@@ -77,38 +83,46 @@ void each_chunk(std::span<const Estimator> chosen, const ActionRounds& rounds, S
   Chunk chunk(rounds, std::any_of(chosen.begin(), chosen.end(), reads_weights),
               std::any_of(chosen.begin(), chosen.end(), reads_model), simd);
   std::vector<double> terms(kChunk * TermSums::kMostColumns);
+  std::vector<std::size_t> width;
+  for (const Estimator& estimator : chosen) width.push_back(estimator.layout(1).n_columns);
   for (std::size_t first = 0; first < rounds.size(); first += kChunk) {
     const std::size_t n = std::min(kChunk, rounds.size() - first);
     const WeightedRounds columns = chunk.at(first, n);
     for (std::size_t e = 0; e < chosen.size(); ++e) {
-      const std::span<double> out = std::span(terms).first(n * chosen[e].layout(1).n_columns);
+      const std::span<double> out = std::span(terms).first(n * width[e]);
       chosen[e].terms(columns, 1, out);
       use(e, std::span<const double>(out));
     }
   }
 }
 
-/// Adds (n, N) rows; four partial sums, so that no addition waits for the one before.
+// Four doubles; what the machine lacks the compiler makes of halves, with the same results.
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+
+/// Adds (n, N) rows, in four partial sums: no addition waits for the one before.
 template <std::size_t N>
 void add_rows(const double* rows, std::size_t n, const double* shift, double* sums,
               double* moments) {
-  constexpr std::size_t kLanes = 4;
-  double s[kLanes][N] = {}, m[kLanes][N * N] = {};
-  const auto add_row = [&](const double* row, std::size_t lane) {
-    double d[N];
-    for (std::size_t j = 0; j < N; ++j) d[j] = row[j] - shift[j];
-    for (std::size_t j = 0; j < N; ++j) s[lane][j] += d[j];
-    for (std::size_t j = 0; j < N; ++j)
-      for (std::size_t k = 0; k <= j; ++k) m[lane][j * N + k] += d[j] * d[k];
-  };
+  Four s[N] = {}, m[N * N] = {};
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) add_row(rows + (i + lane) * N, lane);
-  for (; i < n; ++i) add_row(rows + i * N, 0);
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    for (std::size_t j = 0; j < N; ++j) sums[j] += s[lane][j];
-    for (std::size_t j = 0; j < N * N; ++j) moments[j] += m[lane][j];
+  for (; i + 4 <= n; i += 4) {
+    const double* row = rows + i * N;
+    Four d[N];
+    for (std::size_t j = 0; j < N; ++j)
+      d[j] = Four{row[j], row[N + j], row[2 * N + j], row[3 * N + j]} - shift[j];
+    for (std::size_t j = 0; j < N; ++j) s[j] += d[j];
+    for (std::size_t j = 0; j < N; ++j)
+      for (std::size_t k = 0; k <= j; ++k) m[j * N + k] += d[j] * d[k];
   }
+  for (; i < n; ++i)
+    for (std::size_t j = 0; j < N; ++j) {
+      s[j][0] += rows[i * N + j] - shift[j];
+      for (std::size_t k = 0; k <= j; ++k)
+        m[j * N + k][0] += (rows[i * N + j] - shift[j]) * (rows[i * N + k] - shift[k]);
+    }
+  const auto total = [](const Four& four) { return (four[0] + four[1]) + (four[2] + four[3]); };
+  for (std::size_t j = 0; j < N; ++j) sums[j] += total(s[j]);
+  for (std::size_t j = 0; j < N * N; ++j) moments[j] += total(m[j]);
 }
 
 }  // namespace
@@ -184,6 +198,10 @@ std::vector<double> action_terms(const Estimator& estimator, const ActionRounds&
 std::vector<double> action_weights(const ActionRounds& rounds) {
   if (!rounds.weight.empty()) return {rounds.weight.begin(), rounds.weight.end()};
   std::vector<double> out(rounds.size());
+  if (rounds.weigh) {
+    rounds.weigh(0, out);
+    return out;
+  }
   for (std::size_t i = 0; i < out.size(); ++i)
     out[i] = rounds.action_dist[i * rounds.n_actions + rounds.action[i]] / rounds.pscore[i];
   return out;

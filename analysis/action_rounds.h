@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -10,7 +11,7 @@
 namespace rehearsal {
 
 /// Rounds of one action each, in columns, borrowed. Those that the estimators in use do not need
-/// may be empty. Weights are pi(a_i | x_i) / pscore_i unless `weight` gives others.
+/// may be empty. Weights are pi(a_i | x_i) / pscore_i unless `weight` or `weigh` gives others.
 struct ActionRounds {
   std::size_t n_actions = 0;
   std::span<const std::uint32_t> action;  // (n_rounds) below n_actions
@@ -19,6 +20,8 @@ struct ActionRounds {
   std::span<const double> action_dist;    // (n_rounds, n_actions) pi(a | x_i)
   std::span<const double> q_hat;          // (n_rounds, n_actions)
   std::span<const double> weight{};       // (n_rounds) in place of pi / pscore
+  /// Writes the weights of rounds [first, first + out.size()), in place of pi / pscore.
+  std::function<void(std::size_t first, std::span<double> out)> weigh{};
   std::span<const double> direct{};       // (n_rounds) in place of sum_a pi q_hat / sum_a pi
   std::span<const double> shown_q_hat{};  // (n_rounds) in place of q_hat's logged entries
 

@@ -28,13 +28,33 @@ std::vector<double> sums_of(const RowMatrix& units) {
   return sums;
 }
 
+/// sums = the drawn rows' sums. Four rows at a time, each into sums of its own: additions do not
+/// wait for one another.
+template <std::size_t kWidth>
+void add_narrow(const double* units, std::span<const std::uint32_t> drawn, double* sums) {
+  double lanes[4][kWidth] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= drawn.size(); i += 4)
+    for (std::size_t lane = 0; lane < 4; ++lane)
+      for (std::size_t c = 0; c < kWidth; ++c)
+        lanes[lane][c] += units[kWidth * drawn[i + lane] + c];
+  for (; i < drawn.size(); ++i)
+    for (std::size_t c = 0; c < kWidth; ++c) lanes[0][c] += units[kWidth * drawn[i] + c];
+  for (std::size_t c = 0; c < kWidth; ++c)
+    sums[c] = (lanes[0][c] + lanes[1][c]) + (lanes[2][c] + lanes[3][c]);
+}
+
 double resampled_value(const RowMatrix& units, std::span<const std::uint32_t> drawn,
                        const Statistic& statistic, std::vector<double>& sums) {
   const std::size_t width = sums.size();
-  std::fill(sums.begin(), sums.end(), 0.0);
-  for (const std::uint32_t u : drawn) {
-    const double* row = units.data() + width * u;
-    for (std::size_t c = 0; c < width; ++c) sums[c] += row[c];
+  if (width == 1) {
+    add_narrow<1>(units.data(), drawn, sums.data());
+  } else if (width == 2) {
+    add_narrow<2>(units.data(), drawn, sums.data());
+  } else {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (const std::uint32_t u : drawn)
+      for (std::size_t c = 0; c < width; ++c) sums[c] += units.data()[width * u + c];
   }
   const double value = statistic(sums);
   if (!std::isfinite(value)) throw Error(ErrorKind::kInput, "bootstrap: a resample has no value");

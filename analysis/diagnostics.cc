@@ -219,6 +219,25 @@ std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, dou
   return warnings;
 }
 
+void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out) {
+  out.ess = n_rounds;
+  out.max_weight = 0;
+  double furthest = -1;  // standard errors of the mean from 1
+  for (const WeightStats& each : stats) {
+    const WeightDiagnostics own = diagnose(each, out.confidence);
+    out.ess = std::min(out.ess, own.ess);
+    out.max_weight = std::max(out.max_weight, each.max());
+    out.zero_weight_share = std::max(out.zero_weight_share, own.zero_share);
+    if (own.pareto_k) out.pareto_k = std::max(out.pareto_k.value_or(*own.pareto_k), *own.pareto_k);
+    const double off = std::abs(each.mean() - 1) / std::max(each.mean_standard_error(), 1e-12);
+    if (off <= furthest) continue;
+    furthest = off;
+    out.mean_weight = own.mean;
+  }
+  const std::vector<std::string> warnings = weight_warnings(stats, n_rounds);
+  out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
+}
+
 std::vector<std::string> support_warnings(const SupportGap* gap) {
   if (gap == nullptr || gap->mass <= 1e-9) return {};
   return {

@@ -66,6 +66,10 @@ struct WeightDiagnostics {
 WeightDiagnostics diagnose(const WeightStats& stats, double confidence);
 WeightDiagnostics diagnose(std::span<const double> weights, double confidence);
 
+/// Writes what its weights say into an estimate: the worst slot's number of each kind, warnings
+/// after those that are there. Args: stats: as of weight_warnings.
+void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out);
+
 /// sum (w - w_hat) / sum w: the share of the weight that clipping or shrinking takes away.
 double clipped_mass(std::span<const double> weights, std::span<const double> shrunken);
 

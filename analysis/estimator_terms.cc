@@ -100,6 +100,15 @@ void dm(const WeightedRounds& rounds, std::size_t /*n_slots*/, double /*paramete
 
 void sndr(const WeightedRounds& rounds, std::size_t n_slots, double /*parameter*/,
           std::span<double> out) {
+  if (n_slots == 1 && rounds.slot_offsets.empty()) {
+    for (std::size_t i = 0; i < rounds.size(); ++i) {
+      const double weight = rounds.item_position_weight[i];
+      out[3 * i] = weight * (rounds.reward[i] - rounds.q_hat[i]);
+      out[3 * i + 1] = weight;
+      out[3 * i + 2] = rounds.direct[i];
+    }
+    return;
+  }
   const std::size_t width = 2 * n_slots + 1;
   slot_ratios(rounds, rounds.item_position_weight, true, n_slots, width, out);
   for (std::size_t i = 0; i < rounds.size(); ++i) out[i * width + 2 * n_slots] = rounds.direct[i];

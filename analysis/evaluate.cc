@@ -258,13 +258,7 @@ class Finisher {
       std::span<const WeightStats> own(stats + stats_index(plan_, need, 0),
                                        by_slot ? plan_.n_slots : 1);
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
-      out.max_weight = own[0].max();
-      for (const WeightStats& each : own) {
-        out.ess = std::min(out.ess, each.ess());
-        out.max_weight = std::max(out.max_weight, each.max());
-      }
-      const auto warnings = weight_warnings(own, sums_.n_rounds);
-      out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
+      set_weight_diagnostics(own, sums_.n_rounds, out);
     }
     if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(

@@ -1,9 +1,11 @@
 #include "analysis/fitted_q.h"
 
+#include <fmt/format.h>
+
 #include <Eigen/Cholesky>
 #include <algorithm>
 
-#include "analysis/column_checks.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -12,17 +14,24 @@ namespace {
 Eigen::Index at(std::size_t n) { return static_cast<Eigen::Index>(n); }
 
 void check(const QProblem& p, const QOptions& options) {
-  const ColumnChecks checks("fitted Q: ");
-  if (p.offsets.size() < 2) checks.refuse("there are no runs to fit");
+  const auto refuse = [](const std::string& message) {
+    throw Error(ErrorKind::kInput, "fitted Q: " + message);
+  };
+  if (p.offsets.size() < 2) refuse("there are no runs to fit");
   const std::size_t n = p.reward.size();
-  if (p.offsets.back() != n || p.action.size() != n || p.action_dist.size() != n * p.n_actions ||
-      static_cast<std::size_t>(p.features.rows()) != n)
-    checks.refuse("offsets, features, action, reward and action_dist are of different sizes");
-  checks.size(p.weight.size(), n, "weight");
-  checks.actions(p.action, p.n_actions, "action");
-  if (options.n_folds == 0 || (options.n_folds > 1 && options.n_folds > p.offsets.size() - 1))
-    checks.refuse(fmt::format("{} folds of {} runs; expected at most as many folds",
-                              options.n_folds, p.offsets.size() - 1));
+  const bool fits = p.offsets.back() == n && p.action.size() == n &&
+                    p.action_dist.size() == n * p.n_actions &&
+                    static_cast<std::size_t>(p.features.rows()) == n &&
+                    (p.weight.empty() || p.weight.size() == n);
+  if (!fits) refuse("the columns are of different sizes");
+  for (std::size_t row = 0; row < n; ++row)
+    if (p.action[row] >= p.n_actions)
+      refuse(fmt::format("action[{}] is {}; expected one of 0 ... {}", row, p.action[row],
+                         p.n_actions - 1));
+  const std::size_t n_runs = p.offsets.size() - 1;
+  if (options.n_folds == 0 || (options.n_folds > 1 && options.n_folds > n_runs))
+    refuse(fmt::format("{} folds of {} runs; expected at most as many folds", options.n_folds,
+                       n_runs));
 }
 
 /// One step's regressions: normal equations an action, and of all actions together.

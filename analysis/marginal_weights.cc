@@ -14,7 +14,8 @@ namespace {
 
 using Dims = std::vector<std::size_t>;
 
-constexpr std::size_t kChunk = 256;  // rounds whose tables are in flight
+constexpr std::size_t kChunk = 128;      // rounds in flight
+constexpr std::size_t kMostRows = 4096;  // of a table of joint values
 
 /// (n_dims * n_categories, n_actions) p(e_d | a): one row for each value of each dimension.
 std::vector<double> tables_of(const EmbeddedRounds& rounds) {
@@ -28,18 +29,20 @@ std::vector<double> tables_of(const EmbeddedRounds& rounds) {
   return tables;
 }
 
-/// Calls use(first, n, index) with the rows of tables_of for rounds [first, first + n).
-template <class Use>
-void each_chunk(const EmbeddedRounds& rounds, std::span<const std::size_t> dims, Use&& use) {
-  std::vector<std::uint32_t> index(kChunk * dims.size());
-  for (std::size_t first = 0; first < rounds.size(); first += kChunk) {
-    const std::size_t n = std::min(kChunk, rounds.size() - first);
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t k = 0; k < dims.size(); ++k)
-        index[i * dims.size() + k] = static_cast<std::uint32_t>(dims[k] * rounds.n_categories) +
-                                     rounds.embedding[(first + i) * rounds.n_dims + dims[k]];
-    use(first, n, std::span<const std::uint32_t>(index));
+/// (n_categories ^ dims, n_actions) prod_d p(e_d | a), the first of dims moving fastest.
+std::vector<double> joint_tables(const EmbeddedRounds& rounds, const Dims& dims,
+                                 const std::vector<double>& tables, std::size_t n_values) {
+  const std::size_t actions = rounds.n_actions, categories = rounds.n_categories;
+  std::vector<double> joint(n_values * actions, 1.0);
+  for (std::size_t value = 0; value < n_values; ++value) {
+    std::size_t left = value;
+    for (const std::size_t d : dims) {
+      const double* table = tables.data() + (d * categories + left % categories) * actions;
+      for (std::size_t a = 0; a < actions; ++a) joint[value * actions + a] *= table[a];
+      left /= categories;
+    }
   }
+  return joint;
 }
 
 /// The value of each set tried, in the order of trying.
@@ -82,38 +85,64 @@ std::vector<Dims> smaller_sets(std::size_t n_dims, std::size_t size, Prune prune
 
 }  // namespace
 
-std::vector<double> joint_marginal_weights(const EmbeddedRounds& rounds,
-                                           std::span<const std::size_t> dims, Simd simd) {
-  const std::size_t actions = rounds.n_actions;
-  const std::vector<double> tables = tables_of(rounds);
-  std::vector<double> joint(kChunk * actions), out(rounds.size());
-  std::vector<std::uint32_t> own(kChunk);
-  std::iota(own.begin(), own.end(), 0U);
-  each_chunk(rounds, dims, [&](std::size_t first, std::size_t n, auto index) {
-    for (std::size_t i = 0; i < n; ++i) {
-      double* row = joint.data() + i * actions;
-      std::fill(row, row + actions, 1.0);
-      for (std::size_t k = 0; k < dims.size(); ++k) {
-        const double* table = tables.data() + index[i * dims.size() + k] * actions;
-        for (std::size_t a = 0; a < actions; ++a) row[a] *= table[a];
-      }
-    }
-    row_ratios(rounds.action_dist.data() + first * actions, rounds.pi_b.data() + first * actions,
-               actions, n, joint.data(), own.data(), 1, out.data() + first, simd);
-  });
+MarginalWeights::MarginalWeights(const EmbeddedRounds& rounds, Marginal kind,
+                                 std::span<const std::size_t> dims, Simd simd)
+    : rounds_(rounds),
+      kind_(kind),
+      dims_(dims.begin(), dims.end()),
+      simd_(simd),
+      tables_(tables_of(rounds)),
+      index_(kChunk * std::max<std::size_t>(1, dims.size())) {
+  if (kind_ == Marginal::kProduct) return;
+  double n_values = 1;
+  for (std::size_t k = 0; k < dims_.size(); ++k)
+    n_values *= static_cast<double>(rounds.n_categories);
+  tabled_ = n_values <= static_cast<double>(kMostRows);
+  if (tabled_)
+    tables_ = joint_tables(rounds_, dims_, tables_, static_cast<std::size_t>(n_values));
+  else
+    scratch_.resize(kChunk * rounds.n_actions);
+}
+
+void MarginalWeights::operator()(std::size_t first, std::span<double> out) {
+  for (std::size_t done = 0; done < out.size(); done += kChunk)
+    few(first + done, std::min(kChunk, out.size() - done), out.data() + done);
+}
+
+std::vector<double> MarginalWeights::all() {
+  std::vector<double> out(rounds_.size());
+  (*this)(0, out);
   return out;
 }
 
-std::vector<double> product_marginal_weights(const EmbeddedRounds& rounds,
-                                             std::span<const std::size_t> dims, Simd simd) {
-  const std::size_t actions = rounds.n_actions;
-  const std::vector<double> tables = tables_of(rounds);
-  std::vector<double> out(rounds.size());
-  each_chunk(rounds, dims, [&](std::size_t first, std::size_t n, auto index) {
-    row_ratios(rounds.action_dist.data() + first * actions, rounds.pi_b.data() + first * actions,
-               actions, n, tables.data(), index.data(), dims.size(), out.data() + first, simd);
-  });
-  return out;
+void MarginalWeights::few(std::size_t first, std::size_t n, double* out) {
+  const std::size_t actions = rounds_.n_actions, factors = dims_.size();
+  const auto categories = static_cast<std::uint32_t>(rounds_.n_categories);
+  const std::uint32_t* embedding = rounds_.embedding.data() + first * rounds_.n_dims;
+  const double* table = tables_.data();
+  const std::size_t n_factors = kind_ == Marginal::kProduct ? factors : 1;
+  for (std::size_t i = 0; i < n; ++i, embedding += rounds_.n_dims) {
+    if (tabled_) {
+      std::uint32_t value = 0;
+      for (std::size_t k = factors; k-- > 0;) value = value * categories + embedding[dims_[k]];
+      index_[i] = value;
+    } else if (kind_ == Marginal::kProduct) {
+      for (std::size_t k = 0; k < factors; ++k)
+        index_[i * factors + k] =
+            static_cast<std::uint32_t>(dims_[k]) * categories + embedding[dims_[k]];
+    } else {
+      double* row = scratch_.data() + i * actions;
+      std::fill(row, row + actions, 1.0);
+      for (const std::size_t d : dims_) {
+        const double* own = tables_.data() + (d * categories + embedding[d]) * actions;
+        for (std::size_t a = 0; a < actions; ++a) row[a] *= own[a];
+      }
+      index_[i] = static_cast<std::uint32_t>(i);
+      table = scratch_.data();
+    }
+  }
+  row_ratios(rounds_.action_dist.data() + first * actions, rounds_.pi_b.data() + first * actions,
+             actions, n, table, index_.data(), n_factors, out, simd_);
 }
 
 std::vector<double> estimated_marginal_weights(const EmbeddedRounds& rounds,

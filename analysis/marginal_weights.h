@@ -23,18 +23,49 @@ struct EmbeddedRounds {
   std::size_t size() const { return n_actions == 0 ? 0 : action_dist.size() / n_actions; }
 };
 
-/// The paper's weight: sum_a pi(a) prod_d p(e_d | a) / sum_a mu(a) prod_d p(e_d | a).
-/// Args: dims: which dimensions count; none: weight 1.
-/// Returns: (n_rounds); infinite or NaN where mu gives the embedding no probability.
-std::vector<double> joint_marginal_weights(const EmbeddedRounds& rounds,
-                                           std::span<const std::size_t> dims,
-                                           Simd simd = best_simd());
+enum class Marginal {
+  /// The paper's weight: sum_a pi(a) prod_d p(e_d | a) / sum_a mu(a) prod_d p(e_d | a).
+  kJoint,
+  /// Open Bandit Pipeline's: prod_d of each dimension's own ratio. Equal to the joint one for one
+  /// dimension; with more, its mean under the logging policy is not 1.
+  kProduct
+};
 
-/// Open Bandit Pipeline's weight: prod_d of each dimension's own ratio. Equal to the joint one for
-/// one dimension; with more, its mean under the logging policy is not 1.
-std::vector<double> product_marginal_weights(const EmbeddedRounds& rounds,
-                                             std::span<const std::size_t> dims,
-                                             Simd simd = best_simd());
+/// Marginal weights, as many at a time as are wanted.
+class MarginalWeights {
+ public:
+  /// Args: rounds: what it borrows outlives this.  dims: which dimensions count; none: weight 1.
+  MarginalWeights(const EmbeddedRounds& rounds, Marginal kind, std::span<const std::size_t> dims,
+                  Simd simd = best_simd());
+  /// Those of rounds [first, first + out.size()); infinite or NaN where mu gives the embedding no
+  /// probability.
+  void operator()(std::size_t first, std::span<double> out);
+  /// (n_rounds)
+  std::vector<double> all();
+
+ private:
+  void few(std::size_t first, std::size_t n, double* out);
+
+  EmbeddedRounds rounds_;
+  Marginal kind_;
+  std::vector<std::size_t> dims_;
+  Simd simd_;
+  bool tabled_ = false;               // whether tables_ has a row for each joint value
+  std::vector<double> tables_;        // (rows, n_actions) p(e_d | a), or of all dimensions at once
+  std::vector<double> scratch_;       // (a few, n_actions) joint probabilities
+  std::vector<std::uint32_t> index_;  // (a few, factors) rows of tables_
+};
+
+inline std::vector<double> joint_marginal_weights(const EmbeddedRounds& rounds,
+                                                  std::span<const std::size_t> dims,
+                                                  Simd simd = best_simd()) {
+  return MarginalWeights(rounds, Marginal::kJoint, dims, simd).all();
+}
+inline std::vector<double> product_marginal_weights(const EmbeddedRounds& rounds,
+                                                    std::span<const std::size_t> dims,
+                                                    Simd simd = best_simd()) {
+  return MarginalWeights(rounds, Marginal::kProduct, dims, simd).all();
+}
 
 /// sum_a pi(a) / mu(a) p_hat(a | x, e), p_hat a classifier's; an action with mu(a) = 0 adds
 /// nothing. Args: p_hat: (n_rounds, n_actions).

@@ -28,6 +28,9 @@ Json estimate(const Estimate& e) {
   }
   out["ess"] = e.ess;
   out["max_weight"] = e.max_weight;
+  out["mean_weight"] = interval(e.mean_weight);
+  out["zero_weight_share"] = e.zero_weight_share;
+  if (e.pareto_k) out["pareto_k"] = *e.pareto_k;
   out["warnings"] = e.warnings;
   return out;
 }
@@ -134,6 +137,9 @@ Estimate estimate_from(const Place& p) {
   }
   e.ess = p.number("ess");
   e.max_weight = p.number("max_weight");
+  e.mean_weight = interval_from(p.at("mean_weight"));
+  e.zero_weight_share = p.number("zero_weight_share");
+  if (p.has("pareto_k")) e.pareto_k = p.number("pareto_k");
   p.at("warnings").each([&](const Place& w) {
     if (!w.node.is_string()) w.refuse("is not a text");
     e.warnings.push_back(w.node.get<std::string>());

@@ -28,6 +28,9 @@ struct Estimate {
   double lift_standard_error = 0;
   double ess = 0;  // effective sample size of its weights, rounds
   double max_weight = 0;
+  Interval mean_weight{1, 1, 1};   // must hold 1; of the slot where it stands furthest off
+  double zero_weight_share = 0;    // of the rounds; of the slot with most
+  std::optional<double> pareto_k;  // of the slot with the heaviest tail; none: no tail to fit
   std::vector<std::string> warnings;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "analysis/ratio_terms.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -243,6 +244,20 @@ ReturnCdf return_cdf(CdfEstimator estimator, const Trajectories& log) {
     cdf.cumulative.push_back(std::min(highest, 1.0));
   }
   return cdf;
+}
+
+PointEstimate expected_return(CdfEstimator estimator, const Trajectories& log) {
+  const bool weighted = estimator != CdfEstimator::kDm;
+  const std::vector<double> values =
+      has_model(estimator) ? start_values(log) : std::vector<double>(log.size(), 0.0);
+  const std::vector<double> weights =
+      weighted ? session_weights(log) : std::vector<double>(log.size(), 0.0);
+  const std::vector<double> returns = session_returns(log);
+  std::vector<double> terms;
+  for (std::size_t i = 0; i < log.size(); ++i)
+    terms.insert(terms.end(), {weights[i] * (returns[i] - values[i]), weights[i], values[i]});
+  const std::size_t denominator = is_self_normalized(estimator) ? 1 : RatioPart::kRounds;
+  return estimate_terms({3, {{0, denominator}, {2, RatioPart::kRounds}}}, terms);
 }
 
 CdfSummary summarize(const ReturnCdf& cdf, std::span<const double> grid,

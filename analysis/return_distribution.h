@@ -53,6 +53,10 @@ std::vector<double> session_returns(const Trajectories& log, int first_power = 0
 /// mean.
 ReturnCdf return_cdf(CdfEstimator estimator, const Trajectories& log);
 
+/// The mean of the return by the same weights and model, with its standard error; it differs from
+/// the mean of return_cdf() only by what clipping takes.
+PointEstimate expected_return(CdfEstimator estimator, const Trajectories& log);
+
 /// What is read off a distribution function, on a grid.
 struct CdfSummary {
   std::vector<double> cdf;  // at each point of the grid

@@ -1,10 +1,9 @@
 #include "analysis/slate_estimators.h"
 
 #include <algorithm>
-#include <cmath>
-#include <set>
 
-#include "analysis/column_checks.h"
+#include "analysis/ratio_terms.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -206,31 +205,6 @@ std::vector<SlateEstimatorEntry> table() {
   };
 }
 
-// --- checks ----------------------------------------------------------------
-
-void check_pair(const SlateColumns& slates, Columns p, const ColumnChecks& checks,
-                const std::string& suffix) {
-  const std::string evaluation = "evaluation_policy_pscore" + suffix;
-  if (p.evaluation.size() != p.behavior.size())
-    checks.refuse(fmt::format("pscore{} has {} numbers and {} {}; expected as many", suffix,
-                              p.behavior.size(), evaluation, p.evaluation.size()));
-  checks.size(p.behavior.size(), slates.n_rows(), "pscore" + suffix);
-  checks.propensities(p.behavior, "pscore" + suffix);
-  checks.probabilities(p.evaluation, evaluation);
-}
-
-void check_repeated(const SlateColumns& slates, std::span<const double> column,
-                    const ColumnChecks& checks, const std::string& name) {
-  if (column.empty()) return;
-  for (std::size_t i = 0; i < slates.size(); ++i)
-    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
-      const double first = column[slates.slate_offsets[i]];
-      if (std::abs(column[s] - first) > ColumnChecks::kRounding * first)
-        checks.refuse(name, s, column[s],
-                      fmt::format("{}, the whole slate's at its first position", first));
-    }
-}
-
 }  // namespace
 
 std::size_t SlateColumns::n_positions() const {
@@ -260,7 +234,7 @@ const Registry<SlateEstimatorEntry>& slate_estimators() {
   return registry;
 }
 
-double estimate_value(const SlateEstimatorEntry& estimator, const SlateColumns& slates) {
+PointEstimate estimate_slates(const SlateEstimatorEntry& estimator, const SlateColumns& slates) {
   if (slates.size() == 0)
     throw Error(ErrorKind::kInput, estimator.name + ": there are no slates to estimate from");
   if (!estimator.fits(slates))
@@ -269,57 +243,7 @@ double estimate_value(const SlateEstimatorEntry& estimator, const SlateColumns& 
   const TermLayout layout = estimator.layout(n_positions);
   std::vector<double> terms(slates.size() * layout.n_columns);
   estimator.terms(slates, n_positions, terms);
-  std::vector<double> sums(layout.n_columns, 0.0);
-  for (std::size_t i = 0; i < slates.size(); ++i)
-    for (std::size_t c = 0; c < layout.n_columns; ++c) sums[c] += terms[i * layout.n_columns + c];
-  return ratio_value(layout, sums, static_cast<double>(slates.size()));
-}
-
-void check_slates(const SlateColumns& slates, const std::string& where) {
-  const ColumnChecks checks(where);
-  const std::size_t n_rows = slates.n_rows();
-  if (slates.size() == 0) checks.refuse("there are no slates");
-  if (slates.slate_offsets.back() != n_rows)
-    checks.refuse(fmt::format("reward has {} numbers; expected {}, one a slate and position",
-                              n_rows, slates.slate_offsets.back()));
-  checks.finite(slates.reward, "reward");
-  check_pair(slates, slates.slate, checks, "");
-  check_pair(slates, slates.item_position, checks, "_item_position");
-  check_pair(slates, slates.cascade, checks, "_cascade");
-  check_repeated(slates, slates.slate.behavior, checks, "pscore");
-  check_repeated(slates, slates.slate.evaluation, checks, "evaluation_policy_pscore");
-  checks.size(slates.action.size(), n_rows, "action");
-  checks.actions(slates.action, slates.n_actions, "action");
-  checks.size(slates.q_hat.size(), n_rows * slates.n_actions, "q_hat");
-  checks.finite(slates.q_hat, "q_hat");
-  checks.size(slates.action_dist.size(), n_rows * slates.n_actions,
-              "evaluation_policy_action_dist");
-  checks.distributions(slates.action_dist, slates.n_actions, "evaluation_policy_action_dist");
-}
-
-std::vector<std::uint32_t> slate_offsets_of(std::span<const double> slate_id,
-                                            std::span<const double> position,
-                                            const std::string& where) {
-  const ColumnChecks checks(where);
-  checks.size(position.size(), slate_id.size(), "position");
-  std::set<double> closed;
-  std::vector<std::uint32_t> offsets{0};
-  double expected = 0;
-  for (std::size_t s = 0; s < slate_id.size(); ++s) {
-    if (s > 0 && slate_id[s] != slate_id[s - 1]) {
-      offsets.push_back(static_cast<std::uint32_t>(s));
-      if (!closed.insert(slate_id[s - 1]).second || closed.count(slate_id[s]) > 0)
-        checks.refuse("slate_id", s, slate_id[s], "a slate's rows together");
-      expected = 0;
-    }
-    if (position[s] != expected)
-      checks.refuse(
-          "position", s, position[s],
-          fmt::format("{}: a slate's positions are 0, 1, 2, ... in this order", expected));
-    ++expected;
-  }
-  if (!slate_id.empty()) offsets.push_back(static_cast<std::uint32_t>(slate_id.size()));
-  return offsets;
+  return estimate_terms(layout, terms);
 }
 
 }  // namespace rehearsal

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/action_rounds.h"
 #include "analysis/estimators.h"
 #include "sim/core/registry.h"
 
@@ -61,19 +62,6 @@ struct SlateEstimatorEntry {
 const Registry<SlateEstimatorEntry>& slate_estimators();
 
 /// The estimate from all slates at once. Raises: Error(kInput) for no slates or absent columns.
-double estimate_value(const SlateEstimatorEntry& estimator, const SlateColumns& slates);
-
-/// Raises: Error(kInput), starting with `where`, for columns of other sizes than reward, an action
-/// that is none of n_actions, a reward or q_hat that is not finite, a probability outside (0, 1]
-/// (evaluation: [0, 1]), a slate's probability that differs between its positions, and action_dist
-/// rows that do not sum to 1 (1e-6).
-void check_slates(const SlateColumns& slates, const std::string& where);
-
-/// Offsets of slates in rows that name slate and position.
-/// Raises: Error(kInput), starting with `where` and naming the row, unless a slate's rows stand
-/// together and its positions are 0, 1, 2, ... in this order.
-std::vector<std::uint32_t> slate_offsets_of(std::span<const double> slate_id,
-                                            std::span<const double> position,
-                                            const std::string& where);
+PointEstimate estimate_slates(const SlateEstimatorEntry& estimator, const SlateColumns& slates);
 
 }  // namespace rehearsal

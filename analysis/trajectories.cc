@@ -1,9 +1,9 @@
 #include "analysis/trajectories.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "analysis/column_checks.h"
+#include "analysis/ratio_terms.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -233,44 +233,56 @@ const Registry<TrajectoryEstimatorEntry>& trajectory_estimators() {
   return registry;
 }
 
-double estimate_value(const TrajectoryEstimatorEntry& estimator, const Trajectories& log) {
+namespace {
+
+/// All terms of all sessions. Raises: Error(kInput) for no sessions or absent columns.
+std::vector<double> all_terms(const TrajectoryEstimatorEntry& estimator, const Trajectories& log) {
   if (log.size() == 0)
     throw Error(ErrorKind::kInput, estimator.name + ": there are no sessions to estimate from");
   if (!estimator.fits(log))
     throw Error(ErrorKind::kInput, estimator.name + ": the sessions lack columns that it reads");
-  const TermLayout layout = estimator.layout(log.n_steps);
-  std::vector<double> terms(log.size() * layout.n_columns);
+  std::vector<double> terms(log.size() * estimator.layout(log.n_steps).n_columns);
   estimator.terms(log, terms);
-  std::vector<double> sums(layout.n_columns, 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t c = 0; c < layout.n_columns; ++c) sums[c] += terms[i * layout.n_columns + c];
-  return ratio_value(layout, sums, static_cast<double>(log.size()));
+  return terms;
 }
 
-void check_trajectories(const Trajectories& log, const std::string& where) {
-  const ColumnChecks checks(where);
-  if (log.n_steps == 0) checks.refuse("step_per_trajectory is 0; expected a whole number above 0");
-  if (!(log.gamma >= 0 && log.gamma <= 1))
-    checks.refuse(fmt::format("gamma is {}; expected a number in [0, 1]", log.gamma));
-  if (log.n_rows() == 0 || log.n_rows() % log.n_steps != 0)
-    checks.refuse(fmt::format("reward has {} numbers; expected whole sessions of {} steps",
-                              log.n_rows(), log.n_steps));
-  const std::size_t n = log.n_rows();
-  checks.finite(log.reward, "reward");
-  checks.size(log.action.size(), n, "action");
-  checks.actions(log.action, log.n_actions, "action");
-  checks.size(log.pscore.size(), n, "pscore");
-  checks.propensities(log.pscore, "pscore");
-  checks.size(log.action_dist.size(), n * log.n_actions, "evaluation_policy_action_dist");
-  checks.distributions(log.action_dist, log.n_actions, "evaluation_policy_action_dist");
-  checks.size(log.q_hat.size(), n * log.n_actions, "state_action_value_prediction");
-  checks.finite(log.q_hat, "state_action_value_prediction");
-  checks.size(log.initial_value.size(), log.size(), "initial_state_value_prediction");
-  checks.finite(log.initial_value, "initial_state_value_prediction");
-  checks.size(log.state_weight.size(), n, "state_marginal_importance_weight");
-  checks.weights(log.state_weight, "state_marginal_importance_weight");
-  checks.size(log.state_action_weight.size(), n, "state_action_marginal_importance_weight");
-  checks.weights(log.state_action_weight, "state_action_marginal_importance_weight");
+}  // namespace
+
+PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator,
+                                const Trajectories& log) {
+  const std::vector<double> terms = all_terms(estimator, log);
+  return estimate_terms(estimator.layout(log.n_steps), terms);
+}
+
+std::vector<double> session_terms(const TrajectoryEstimatorEntry& estimator,
+                                  const Trajectories& log) {
+  const std::vector<double> terms = all_terms(estimator, log);
+  const TermLayout layout = estimator.layout(log.n_steps);
+  const std::size_t width = layout.n_columns, n = log.size();
+  std::vector<double> means(width, 0.0), out(n, 0.0);
+  for (std::size_t c = 0; c < terms.size(); ++c)
+    means[c % width] += terms[c] / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (const RatioPart& part : layout.parts)
+      out[i] += terms[i * width + part.numerator] /
+                (part.denominator == RatioPart::kRounds ? 1.0 : means[part.denominator]);
+  return out;
+}
+
+SessionIntervals session_intervals(std::span<const double> terms, double confidence) {
+  const Moments moments = moments_of(terms);
+  const Range range = obp_range(terms);
+  const double alpha = 1 - confidence;
+  const auto around = [&](double half) {
+    return Interval{moments.mean, moments.mean - half, moments.mean + half};
+  };
+  SessionIntervals out;
+  out.hoeffding = hoeffding_interval(moments, range, confidence);
+  out.bernstein = around(moments.mean - empirical_bernstein_lower(moments, range, alpha));
+  out.ttest = student_t_interval(moments, confidence);
+  out.hoeffding_scope_rl = around(moments.n * (out.hoeffding.high - moments.mean));
+  out.ttest_scope_rl = around(moments.mean - student_t_lower(moments, alpha));
+  return out;
 }
 
 std::vector<double> session_weights(const Trajectories& log) {

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "analysis/action_rounds.h"
 #include "analysis/estimators.h"
+#include "analysis/intervals.h"
 #include "sim/core/registry.h"
 
 namespace rehearsal {
@@ -28,11 +30,6 @@ struct Trajectories {
   std::size_t n_rows() const { return reward.size(); }
   std::size_t size() const { return n_steps == 0 ? 0 : reward.size() / n_steps; }
 };
-
-/// Raises: Error(kInput), starting with `where`, for rows that are no whole sessions, columns of
-/// other sizes, an action that is none of n_actions, numbers that are not finite, pscore outside
-/// (0, 1], action_dist rows that do not sum to 1 (1e-6), a negative weight, gamma outside [0, 1].
-void check_trajectories(const Trajectories& log, const std::string& where);
 
 /// Where an estimator's weights come from. Ratios pi / mu of actions are multiplied over the steps
 /// named.
@@ -80,7 +77,26 @@ struct TrajectoryEstimatorEntry {
 const Registry<TrajectoryEstimatorEntry>& trajectory_estimators();
 
 /// The estimate from all sessions at once. Raises: Error(kInput) for no sessions or absent columns.
-double estimate_value(const TrajectoryEstimatorEntry& estimator, const Trajectories& log);
+PointEstimate estimate_sessions(const TrajectoryEstimatorEntry& estimator, const Trajectories& log);
+
+/// Each session's share of an estimate, denominators at their means: the estimate is their mean.
+/// What bounds and resampling work on. Raises: as estimate_sessions.
+std::vector<double> session_terms(const TrajectoryEstimatorEntry& estimator,
+                                  const Trajectories& log);
+
+/// Two-sided intervals of a mean of terms, from their moments. The ranges that Hoeffding's and the
+/// empirical Bernstein interval need are read off the sample, 0 to the largest term, as SCOPE-RL
+/// has it: so they guarantee nothing; analysis/intervals.h takes a range known before.
+struct SessionIntervals {
+  Interval hoeffding;           // half width max sqrt(ln(2 / alpha) / 2n)
+  Interval bernstein;           // alpha, not alpha / 2, on either side, as SCOPE-RL has it
+  Interval ttest;               // t quantile at 1 - alpha / 2
+  Interval hoeffding_scope_rl;  // half width max sqrt(n ln(2 / alpha) / 2), n times too wide
+  Interval ttest_scope_rl;      // t quantile at 1 - alpha: covers 1 - 2 alpha
+};
+/// Args: terms: (n), n > 1.  confidence: 1 - alpha, in (0, 1).
+/// Raises: Error(kInput) where a term is not finite or none is above 0.
+SessionIntervals session_intervals(std::span<const double> terms, double confidence);
 
 /// Products over whole sessions of pi / mu, (sessions).
 std::vector<double> session_weights(const Trajectories& log);

@@ -133,9 +133,9 @@ Estimate describe(const Estimator& estimator, const Scored& scored, const Action
   out.high = interval.high;
   const double n = columns.stats.n;
   const bool weighted = estimator.entry->needs != std::vector<Need>{Need::kQHat};
-  out.ess = weighted ? columns.stats.ess() : n;
-  out.max_weight = weighted ? columns.stats.max() : 1;
-  if (weighted) out.warnings = weight_warnings(std::span(&columns.stats, 1), n);
+  out.ess = n;
+  out.max_weight = 1;
+  if (weighted) set_weight_diagnostics(std::span(&columns.stats, 1), n, out);
   return out;
 }
 

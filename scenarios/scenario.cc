@@ -222,11 +222,15 @@ void check_no_repeats(const std::string& section, const std::string& key,
 /// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
 void settle_estimators(Scenario& scenario, const NameCheck& check) {
   const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
+    Estimator estimator;
     try {
-      name = parse_estimator(name).name;
+      estimator = parse_estimator(name);
     } catch (const Error& error) {
       check.refuse(section, key, error.what());
     }
+    if (estimator.entry->uses(Need::kPscore))
+      check.refuse(section, key, "'" + name + "' scores single actions, not pages");
+    name = estimator.name;
   };
   for (std::string& name : scenario.estimate.estimators) settle("estimate", "estimators", name);
   settle("gate", "estimator", scenario.gate.rule.estimator);

@@ -52,13 +52,15 @@ double page_probability(const Propensities& columns, std::size_t first_slot, std
   return probability;
 }
 
-Propensities empty_columns(std::size_t n_rounds, std::size_t n_slots) {
-  Propensities columns;
+/// Columns of their sizes, to be filled; items stay as retrieved unless a ranker says otherwise.
+void size_columns(std::size_t n_rounds, std::size_t n_slots, Propensities& columns) {
   columns.pscore.resize(n_rounds);
   columns.pscore_cascade.resize(n_slots);
   columns.pscore_item_position.resize(n_slots);
   columns.pscore_items.assign(n_slots, 1);
-  return columns;
+  columns.pscore_in_module_cascade.clear();
+  columns.pscore_in_module_position.clear();
+  columns.component.clear();
 }
 
 /// What the ranker says of the items of one shown module, column by column.
@@ -87,33 +89,99 @@ struct ItemScores {
   }
 };
 
+/// Draws every page's modules. Args: slates: (n_slots) filled with their eligible indices.
+///       component: (n_rounds) filled, or null.
+void show_modules(const SlateDistribution& modules, const RequestBatch& requests, const Rng& rng,
+                  PageBatch& pages, std::span<std::uint16_t> slates, std::uint8_t* component) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::size_t first = pages.slot_offsets[i];
+    const std::span<std::uint16_t> slate = slates.subspan(first, pages.n_shown(i));
+    const std::span<const std::uint16_t> eligible = requests.eligible(i);
+    const SlateAddress address{Draw::kPolicy, requests.turn(i), eligible, 0};
+    const std::uint8_t part =
+        slate.empty() ? std::uint8_t{0} : modules.sample(i, rng, address, slate);
+    for (std::size_t k = 0; k < slate.size(); ++k) pages.module[first + k] = eligible[slate[k]];
+    if (component != nullptr) component[i] = part;
+  }
+}
+
+/// Places the items of all shown modules as they were retrieved.
+void show_retrieved(const RequestBatch& requests, std::span<const std::uint16_t> slates,
+                    PageBatch& pages) {
+  pages.item_offsets.resize(slates.size() + 1);
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot) {
+      const std::size_t e = requests.module_offsets[i] + slates[slot];
+      const std::size_t n = requests.candidate_offsets[e + 1] - requests.candidate_offsets[e];
+      pages.item_offsets[slot + 1] =
+          pages.item_offsets[slot] + static_cast<std::uint32_t>(requests.n_placed(i, n));
+    }
+  pages.item.resize(pages.item_offsets.back());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot) {
+      const std::size_t e = requests.module_offsets[i] + slates[slot];
+      const std::uint32_t* from = requests.candidate.data() + requests.candidate_offsets[e];
+      std::uint32_t* to = pages.item.data() + pages.item_offsets[slot];
+      const std::size_t n = pages.item_offsets[slot + 1] - pages.item_offsets[slot];
+      for (std::size_t k = 0; k < n; ++k) to[k] = from[k];
+    }
+}
+
 /// Places the items of eligible module `e` (index into the batch) on the page.
 /// Args: order: filled with the shown candidates, by their place in the retrieved list.
 /// Returns: the ranker's component that ordered them.
-std::uint8_t show_items(const SlateDistribution* ranker, const RequestBatch& requests,
-                        std::size_t i, std::size_t e, const Rng& rng,
-                        std::vector<std::uint16_t>& order, PageBatch& pages) {
+std::uint8_t show_ranked(const SlateDistribution& ranker, const RequestBatch& requests,
+                         std::size_t i, std::size_t e, const Rng& rng,
+                         std::vector<std::uint16_t>& order, PageBatch& pages) {
   const std::size_t first = requests.candidate_offsets[e];
   const std::size_t n = requests.candidate_offsets[e + 1] - first;
   const std::uint32_t* candidates = requests.candidate.data() + first;
-  std::uint8_t component = 0;
-  if (ranker == nullptr) {
-    const std::size_t n_placed = requests.n_placed(i, n);
-    pages.item.resize(pages.item.size() + n_placed);
-    std::uint32_t* to = pages.item.data() + pages.item.size() - n_placed;
-    for (std::size_t k = 0; k < n_placed; ++k) to[k] = candidates[k];
-  } else {
-    REHEARSAL_CHECK(ranker->n_positions(e) == requests.n_placed(i, n));
-    order.resize(ranker->n_positions(e));
-    Scratch<std::uint16_t> ids(n);
-    std::iota(ids.data(), ids.data() + n, std::uint16_t{0});
-    REHEARSAL_CHECK(n < (1u << kRankerBits) && requests.module[e] < (1u << kRankerBits));
-    const std::uint32_t base = static_cast<std::uint32_t>(requests.module[e]) << kRankerBits;
-    component = ranker->sample(e, rng, {Draw::kRanker, requests.turn(i), ids.span(), base}, order);
-    for (const std::uint16_t choice : order) pages.item.push_back(candidates[choice]);
-  }
+  REHEARSAL_CHECK(ranker.n_positions(e) == requests.n_placed(i, n));
+  order.resize(ranker.n_positions(e));
+  Scratch<std::uint16_t> ids(n);
+  std::iota(ids.data(), ids.data() + n, std::uint16_t{0});
+  REHEARSAL_CHECK(n < (1u << kRankerBits) && requests.module[e] < (1u << kRankerBits));
+  const std::uint32_t base = static_cast<std::uint32_t>(requests.module[e]) << kRankerBits;
+  const std::uint8_t component =
+      ranker.sample(e, rng, {Draw::kRanker, requests.turn(i), ids.span(), base}, order);
+  for (const std::uint16_t choice : order) pages.item.push_back(candidates[choice]);
   pages.item_offsets.push_back(static_cast<std::uint32_t>(pages.item.size()));
   return component;
+}
+
+/// Places the items of all shown modules in the ranker's order.
+void show_ranked_items(const SlateDistribution& ranker, const RequestBatch& requests,
+                       const Rng& rng, std::span<const std::uint16_t> slates, PageBatch& pages,
+                       Propensities* columns) {
+  pages.item.clear();
+  pages.item_offsets.assign(1, 0);
+  std::vector<std::uint16_t> order;
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot) {
+      const std::size_t e = requests.module_offsets[i] + slates[slot];
+      const std::uint8_t part = show_ranked(ranker, requests, i, e, rng, order, pages);
+      if (columns == nullptr) continue;
+      columns->pscore_items[slot] = ItemScores{ranker, *columns}.append(e, order);
+      // Where there is one module to show, the order of its items is the decision.
+      if (requests.n_eligible(i) == 1) columns->component[i] = part;
+    }
+}
+
+/// Of pages that the policy itself drew.
+void score_own_pages(const Decisions& decisions, const PageBatch& pages,
+                     std::span<const std::uint16_t> slates, Propensities& columns) {
+  if (decisions.modules->deterministic()) {
+    std::fill(columns.pscore_cascade.begin(), columns.pscore_cascade.end(), 1);
+    std::fill(columns.pscore_item_position.begin(), columns.pscore_item_position.end(), 1);
+    if (!decisions.items) return std::fill(columns.pscore.begin(), columns.pscore.end(), 1);
+  }
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    const std::size_t first_slot = pages.slot_offsets[i];
+    if (!decisions.modules->deterministic())
+      score_modules(*decisions.modules, i, slates.subspan(first_slot, pages.n_shown(i)), first_slot,
+                    columns);
+    columns.pscore[i] = page_probability(columns, first_slot, pages.n_shown(i));
+  }
 }
 
 /// The probability of the items of slot `slot` of round i, of eligible module `e`; 0 for an item
@@ -167,52 +235,37 @@ void find_choices(const RequestBatch& requests, const PageBatch& pages, std::siz
 
 }  // namespace
 
-PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng,
-                    Propensities* propensities) {
+void recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng, PageBatch& pages,
+               Propensities* propensities) {
   const bool with_items = !requests.candidate.empty();
   const Decisions decisions(policy, requests, with_items);
-  PageBatch pages;
-  pages.slot_offsets.reserve(requests.size() + 1);
+  pages.slot_offsets.resize(requests.size() + 1);
   for (std::size_t i = 0; i < requests.size(); ++i)
-    pages.slot_offsets.push_back(
-        static_cast<std::uint32_t>(pages.slot_offsets.back() + decisions.modules->n_positions(i)));
+    pages.slot_offsets[i + 1] =
+        static_cast<std::uint32_t>(pages.slot_offsets[i] + decisions.modules->n_positions(i));
   pages.module.resize(pages.slot_offsets.back());
-  if (with_items) {
-    pages.item_offsets.reserve(pages.module.size() + 1);
-    pages.item.reserve(requests.candidate.size());
-  }
-  Propensities columns;
   if (propensities != nullptr) {
-    columns = empty_columns(requests.size(), pages.module.size());
-    columns.component.resize(requests.size());
+    size_columns(requests.size(), pages.module.size(), *propensities);
+    propensities->component.resize(requests.size());
   }
-  std::vector<std::uint16_t> order;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const std::size_t first_slot = pages.slot_offsets[i];
-    Scratch<std::uint16_t> slate(pages.n_shown(i));
-    const SlateAddress address{Draw::kPolicy, requests.turn(i), requests.eligible(i), 0};
-    std::uint8_t component = slate.span().empty()
-                                 ? std::uint8_t{0}
-                                 : decisions.modules->sample(i, rng, address, slate.span());
-    for (std::size_t k = 0; k < pages.n_shown(i); ++k) {
-      pages.module[first_slot + k] = requests.eligible(i)[slate[k]];
-      if (!with_items) continue;
-      const std::size_t e = requests.module_offsets[i] + slate[k];
-      const std::uint8_t part =
-          show_items(decisions.items.get(), requests, i, e, rng, order, pages);
-      if (!decisions.items) continue;
-      // Where there is one module to show, the order of its items is the decision.
-      if (requests.n_eligible(i) == 1) component = part;
-      if (propensities != nullptr)
-        columns.pscore_items[first_slot + k] =
-            ItemScores{*decisions.items, columns}.append(e, order);
-    }
-    if (propensities == nullptr) continue;
-    columns.component[i] = component;
-    score_modules(*decisions.modules, i, slate.span(), first_slot, columns);
-    columns.pscore[i] = page_probability(columns, first_slot, pages.n_shown(i));
+  std::vector<std::uint16_t> slates(pages.module.size());
+  show_modules(*decisions.modules, requests, rng, pages, slates,
+               propensities != nullptr ? propensities->component.data() : nullptr);
+  if (decisions.items) {
+    show_ranked_items(*decisions.items, requests, rng, slates, pages, propensities);
+  } else if (with_items) {
+    show_retrieved(requests, slates, pages);
+  } else {
+    pages.item.clear();
+    pages.item_offsets.assign(1, 0);
   }
-  if (propensities != nullptr) *propensities = std::move(columns);
+  if (propensities != nullptr) score_own_pages(decisions, pages, slates, *propensities);
+}
+
+PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng,
+                    Propensities* propensities) {
+  PageBatch pages;
+  recommend(policy, requests, rng, pages, propensities);
   return pages;
 }
 
@@ -221,7 +274,8 @@ Propensities propensities(const Policy& policy, const RequestBatch& requests,
   REHEARSAL_CHECK(pages.size() == requests.size());
   const bool with_items = !requests.candidate.empty() && !pages.item.empty();
   const Decisions decisions(policy, requests, with_items);
-  Propensities columns = empty_columns(requests.size(), pages.module.size());
+  Propensities columns;
+  size_columns(requests.size(), pages.module.size(), columns);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const std::size_t first_slot = pages.slot_offsets[i];
     const std::size_t n_shown = pages.n_shown(i);

@@ -63,6 +63,11 @@ class SlateDistribution {
 std::unique_ptr<SlateDistribution> make_deterministic(Offsets choice_offsets,
                                                       std::vector<std::uint16_t> n_positions,
                                                       std::vector<double> scores);
+/// Always the slate that is given. Args: slates: (n_choices in all), of which the first n_positions
+/// of each decision are its slate.
+std::unique_ptr<SlateDistribution> make_fixed(Offsets choice_offsets,
+                                              std::vector<std::uint16_t> n_positions,
+                                              std::vector<std::uint16_t> slates);
 /// Plackett-Luce with these log weights (score / temperature), (n_choices in all).
 /// Sampling by Gumbel top-k; marginals by double-exponential quadrature over the
 /// exponential-clock form; pair marginals by enumeration up to 1e6 slates.

@@ -6,6 +6,7 @@
 #include "sim/truth.h"
 #include "sim/world/world.h"
 #include "users/carousel_row.h"
+#include "users/item_page_config.h"
 #include "users/makers.h"
 
 namespace rehearsal {
@@ -16,41 +17,14 @@ constexpr std::size_t kLatents = 8;
 constexpr std::size_t kMostSlots = 64;
 constexpr std::size_t kMostItems = 64;  // in a row
 constexpr std::size_t kChunk = 64;      // rounds whose numbers are drawn together
+constexpr std::size_t kAhead = 4;       // rows whose items are on their way
 
-struct ItemPageUsersConfig {
-  std::vector<double> desktop{1, .70, .52, .40, .31};
-  std::vector<double> mobile{1, .62, .42, .30, .21};
-  double leave = 0.4;
-  double go_on = 0.85;
-  double swipe = 0.25;
-  std::int64_t window_desktop = 5;
-  std::int64_t window_mobile = 3;
-  double item_logit = -2.5;
-  double item_quality = 0.5;
-  double cascade_stop = 0;
-  double repeat_discount = 0;
-  double item_order_effect = 0;
+/// Of a click and of a purchase.
+typedef double Both __attribute__((vector_size(16), aligned(8), may_alias));
 
-  Fields fields() {
-    return Fields()
-        .add("desktop", desktop, 0, 1, "probability that each slot is examined, on a desktop")
-        .add("mobile", mobile, 0, 1, "probability that each slot is examined, on a mobile device")
-        .add("leave", leave, 0, 1, "probability that the session ends after a page")
-        .add("go_on", go_on, 0, 1, "probability of going on to the next item of a row")
-        .add("swipe", swipe, 0, 1, "probability of swiping at the end of a row's window")
-        .add("window_desktop", window_desktop, 1, 64, "items of a row visible at first, desktop")
-        .add("window_mobile", window_mobile, 1, 64, "items of a row visible at first, mobile")
-        .add("item_logit", item_logit, -20, 20, "click logit of an examined item of mean quality")
-        .add("item_quality", item_quality, -10, 10, "its slope on the item's hidden quality")
-        .add("cascade_stop", cascade_stop, 0, 1,
-             "probability that a user who has purchased reads no further")
-        .add("repeat_discount", repeat_discount, 0, 1,
-             "share of its attraction that an item loses where a slot above shows it already")
-        .add("item_order_effect", item_order_effect, 0, 10,
-             "slope of a module's click logit on the log of its row's click probability, relative "
-             "to a row of items of mean quality");
-  }
-};
+const Both& both(const std::array<double, 2>& values) {
+  return *reinterpret_cast<const Both*>(values.data());
+}
 
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
@@ -60,6 +34,35 @@ struct SlotTruth {
   double reach;        // that no purchase above stopped it
   double alpha;        // P(click | examined)
   double kappa;        // P(purchase | click)
+};
+
+/// Where the responses of slots go. Plain pointers: a byte stored through a vector makes the
+/// compiler read every other vector anew.
+struct SlotColumns {
+  SlotColumns(ResponseBatch& responses, TruthBatch* truth)
+      : click(responses.click.data()), impression(responses.impression.data()) {
+    if (truth == nullptr) return;
+    examined = truth->examined.data();
+    p_examination = truth->p_examination.data();
+    p_click = truth->p_click.data();
+    p_purchase = truth->p_purchase.data();
+  }
+
+  std::uint8_t* click;
+  std::uint8_t* impression;
+  std::uint8_t* examined = nullptr;  // null: no truth is wanted
+  float* p_examination = nullptr;
+  float* p_click = nullptr;
+  float* p_purchase = nullptr;
+};
+
+/// A row where an item is clicked or that may be swiped.
+struct RowVisit {
+  std::uint32_t at = 0;                  // slot, in the batch
+  const std::uint32_t* words = nullptr;  // of its module
+  std::uint32_t round = 0;
+  std::uint8_t device = 0;
+  bool purchase = false;
 };
 
 /// Modules are clicked by position and attraction: P(click on module m at slot k) =
@@ -85,17 +88,21 @@ class ItemPageUsers : public UserModel {
   /// What the order of a row's items and repetitions change.
   void row_effects(const PageBatch& pages, std::size_t i, std::size_t slot, std::size_t device,
                    double& click_logit, double& factor) const;
-  /// Click probabilities of the items of a slot, given that it is examined.
-  std::span<const double> attraction(const PageBatch& pages, std::size_t i, std::size_t slot,
+  /// Click probabilities of the items of slot `at` of the batch, given that it is examined.
+  std::span<const double> attraction(const PageBatch& pages, std::size_t i, std::size_t at,
                                      Row& row) const;
   std::size_t device(const RequestBatch& requests, std::size_t i) const {
     return requests.context[i * requests.n_features + device_] > 0.5f ? 1 : 0;
   }
-  void respond_page(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
-                    const std::uint32_t* words, ResponseBatch& responses, TruthBatch* truth) const;
-  void respond_slot(const PageBatch& pages, std::size_t i, std::size_t slot, std::size_t device,
-                    bool examined, bool purchase, const std::uint32_t* words,
-                    ResponseBatch& responses) const;
+  /// Returns: the end of `visits`, to which the page's have been added.
+  RowVisit* respond_page(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
+                         const std::uint32_t* words, const SlotColumns& out,
+                         RowVisit* visits) const;
+  void respond_row(const PageBatch& pages, const RowVisit& visit, ResponseBatch& responses) const;
+  void fetch_row(const PageBatch& pages, std::size_t at) const {
+    for (std::size_t j = pages.item_offsets[at]; j < pages.item_offsets[at + 1]; ++j)
+      __builtin_prefetch(&item_attraction_[pages.item[j]]);
+  }
 
   ItemPageUsersConfig config_;
   std::size_t device_ = 0;                      // index of the feature
@@ -132,7 +139,8 @@ ItemPageUsers::ItemPageUsers(const ItemPageUsersConfig& config, const World& wor
 
 void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
                                Page& page) const {
-  const float* x = requests.latents->request.data() + i * kLatents;
+  std::array<double, kLatents> x;
+  std::copy_n(requests.latents->request.data() + i * kLatents, kLatents, x.begin());
   const std::size_t on = device(requests, i);
   const std::size_t first = pages.slot_offsets[i];
   const std::size_t n = pages.n_shown(i);
@@ -140,28 +148,26 @@ void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pa
   double reach = 1;
   for (std::size_t k = 0; k < n; ++k) {
     const std::size_t m = pages.module[first + k];
-    double click = bias_[m][0];
-    double purchase = bias_[m][1];
-    for (std::size_t d = 0; d < kLatents; ++d) {
-      click += weights_[m * kLatents + d][0] * x[d];
-      purchase += weights_[m * kLatents + d][1] * x[d];
-    }
+    Both logit = both(bias_[m]);
+    for (std::size_t d = 0; d < kLatents; ++d) logit += both(weights_[m * kLatents + d]) * x[d];
+    double click = logit[0];
     double factor = 1;
     if (row_effects_) row_effects(pages, i, k, on, click, factor);
+    const Both chance = 1 / (1 + Both{std::exp(-click), std::exp(-logit[1])});
     SlotTruth& slot = page[k];
     slot.examination = theta_[on][k];
     slot.reach = reach;
-    slot.alpha = factor * logistic(click);
-    slot.kappa = logistic(purchase);
+    slot.alpha = factor * chance[0];
+    slot.kappa = chance[1];
     reach *= 1 - config_.cascade_stop * slot.examination * slot.alpha * slot.kappa;
   }
 }
 
 std::span<const double> ItemPageUsers::attraction(const PageBatch& pages, std::size_t i,
-                                                  std::size_t slot, Row& row) const {
+                                                  std::size_t at, Row& row) const {
   const std::size_t first = pages.item_offsets[pages.slot_offsets[i]];
-  const std::size_t begin = pages.item_offsets[pages.slot_offsets[i] + slot];
-  const std::size_t end = pages.item_offsets[pages.slot_offsets[i] + slot + 1];
+  const std::size_t begin = pages.item_offsets[at];
+  const std::size_t end = pages.item_offsets[at + 1];
   REHEARSAL_CHECK(end - begin <= kMostItems);
   for (std::size_t j = begin; j < end; ++j) {
     row[j - begin] = item_attraction_[pages.item[j]];
@@ -178,7 +184,7 @@ std::span<const double> ItemPageUsers::attraction(const PageBatch& pages, std::s
 void ItemPageUsers::row_effects(const PageBatch& pages, std::size_t i, std::size_t slot,
                                 std::size_t device, double& click_logit, double& factor) const {
   Row row, plain, click;
-  const std::span<const double> shown = attraction(pages, i, slot, row);
+  const std::span<const double> shown = attraction(pages, i, pages.slot_offsets[i] + slot, row);
   const std::size_t begin = pages.item_offsets[pages.slot_offsets[i] + slot];
   for (std::size_t j = 0; j < shown.size(); ++j) plain[j] = item_attraction_[pages.item[begin + j]];
   const double undiscounted =
@@ -195,7 +201,7 @@ void ItemPageUsers::respond(const RequestBatch& requests, const PageBatch& pages
   REHEARSAL_CHECK(requests.latents != nullptr);
   const std::size_t n_slots = pages.module.size();
   REHEARSAL_CHECK(pages.item_offsets.size() == n_slots + 1);
-  responses.click.assign(n_slots, 0);
+  responses.click.resize(n_slots);
   responses.purchase.assign(n_slots, 0);
   responses.revenue.assign(n_slots, 0);
   responses.impression.assign(pages.item.size(), 0);
@@ -212,70 +218,90 @@ void ItemPageUsers::respond(const RequestBatch& requests, const PageBatch& pages
   }
   std::array<Turn, kChunk> turns;
   std::vector<std::uint32_t> words;
+  std::vector<RowVisit> visits;
+  const SlotColumns out(responses, truth);
   for (std::size_t first = 0; first < requests.size(); first += kChunk) {
     const std::size_t n = std::min(kChunk, requests.size() - first);
     for (std::size_t i = 0; i < n; ++i) turns[i] = requests.turn(first + i);
     const std::span offsets(pages.slot_offsets.data() + first, n + 1);
-    words.resize(4 * std::size_t{offsets[n] - offsets[0]});
+    const std::size_t n_shown = offsets[n] - offsets[0];
+    words.resize(4 * n_shown);
     rng.fill(Draw::kResponse, std::span(turns).first(n), 1, offsets, pages.module, words);
+    visits.resize(n_shown + 1);
+    RowVisit* end = visits.data();
     for (std::size_t i = 0; i < n; ++i)
-      respond_page(requests, pages, first + i, words.data() + 4 * (offsets[i] - offsets[0]),
-                   responses, truth);
+      end = respond_page(requests, pages, first + i, words.data() + 4 * (offsets[i] - offsets[0]),
+                         out, end);
+    for (const RowVisit* visit = visits.data(); visit < end; ++visit) {
+      if (visit + kAhead < end) fetch_row(pages, visit[kAhead].at);
+      respond_row(pages, *visit, responses);
+    }
   }
 }
 
-/// Args: words: (n_shown, 4) of a module: examination and click, purchase, item, swipes.
-void ItemPageUsers::respond_page(const RequestBatch& requests, const PageBatch& pages,
-                                 std::size_t i, const std::uint32_t* words,
-                                 ResponseBatch& responses, TruthBatch* truth) const {
+/// Modules; of the rows the first windows. Args: words: (n_shown, 4) of a module: examination and
+/// click, purchase, item, swipes.
+RowVisit* ItemPageUsers::respond_page(const RequestBatch& requests, const PageBatch& pages,
+                                      std::size_t i, const std::uint32_t* words,
+                                      const SlotColumns& columns, RowVisit* visits) const {
   Page page;
   page_truth(requests, pages, i, page);
+  const SlotColumns out = columns;
   const std::size_t on = device(requests, i);
+  const std::size_t window = browsing_[on].window;
+  const double most_swipes = most_swipes_[on];
+  const double cascade_stop = config_.cascade_stop;
+  const std::size_t first_slot = pages.slot_offsets[i];
+  const std::size_t n_shown = pages.n_shown(i);
+  const std::uint32_t* items = pages.item_offsets.data() + first_slot;
   bool reading = true;
-  for (std::size_t k = 0; k < pages.n_shown(i); ++k, words += 4) {
-    const std::size_t at = pages.slot_offsets[i] + k;
+  for (std::size_t k = 0; k < n_shown; ++k, words += 4) {
+    const std::size_t at = first_slot + k;
     const SlotTruth& slot = page[k];
     const double look = Stream::to_uniform(words[0]);
     const double buy = Stream::to_uniform(words[1]);
-    const bool examined = reading && look < slot.examination;
-    const bool click = reading && look < slot.examination * slot.alpha;
-    const bool purchase = click && buy < slot.kappa;
-    responses.click[at] = click;
-    respond_slot(pages, i, k, on, examined, purchase, words, responses);
-    if (truth != nullptr) {
-      const double p = slot.reach * slot.examination;
-      truth->examined[at] = examined;
-      truth->p_examination[at] = static_cast<float>(p);
-      truth->p_click[at] = static_cast<float>(p * slot.alpha);
-      truth->p_purchase[at] = static_cast<float>(p * slot.alpha * slot.kappa);
-    }
-    if (purchase && buy < slot.kappa * config_.cascade_stop) reading = false;
+    // No branch: what happens is chance.
+    const bool examined = reading & (look < slot.examination);
+    const bool click = reading & (look < slot.examination * slot.alpha);
+    const bool purchase = click & (buy < slot.kappa);
+    const bool swipes = examined & (Stream::to_uniform(words[3]) < most_swipes);
+    const std::size_t n_items = items[k + 1] - items[k];
+    out.click[at] = click;
+    std::fill_n(out.impression + items[k], std::min(n_items, window), std::uint8_t{1});
+    *visits = {static_cast<std::uint32_t>(at), words, static_cast<std::uint32_t>(i),
+               static_cast<std::uint8_t>(on), purchase};
+    visits += click | (swipes & (n_items > window));
+    reading &= !(purchase & (buy < slot.kappa * cascade_stop));
+    if (out.examined == nullptr) continue;
+    const double p = slot.reach * slot.examination;
+    out.examined[at] = examined;
+    out.p_examination[at] = static_cast<float>(p);
+    out.p_click[at] = static_cast<float>(p * slot.alpha);
+    out.p_purchase[at] = static_cast<float>(p * slot.alpha * slot.kappa);
   }
+  return visits;
 }
 
-/// What happens inside the row: windows seen, the clicked item.
-void ItemPageUsers::respond_slot(const PageBatch& pages, std::size_t i, std::size_t slot,
-                                 std::size_t device, bool examined, bool purchase,
-                                 const std::uint32_t* words, ResponseBatch& responses) const {
-  const std::size_t at = pages.slot_offsets[i] + slot;
+/// What happens inside a row: the clicked item, or else windows swiped to.
+void ItemPageUsers::respond_row(const PageBatch& pages, const RowVisit& visit,
+                                ResponseBatch& responses) const {
+  const std::size_t at = visit.at;
   const std::size_t first = pages.item_offsets[at];
   const std::size_t n_items = pages.item_offsets[at + 1] - first;
-  const RowBrowsing& browsing = browsing_[device];
+  const RowBrowsing& browsing = browsing_[visit.device];
   Row row, clicks;
+  const std::span<const double> shown = attraction(pages, visit.round, at, row);
   std::size_t windows = 1;
   if (responses.click[at] != 0) {
-    const std::span<const double> shown = attraction(pages, i, slot, row);
-    double left = Stream::to_uniform(words[2]) * row_clicks(browsing, shown, clicks);
+    double left = Stream::to_uniform(visit.words[2]) * row_clicks(browsing, shown, clicks);
     std::size_t j = 0;
     while (j + 1 < n_items && (left -= clicks[j]) >= 0) ++j;
     responses.item_click[first + j] = 1;
-    responses.purchase[at] = responses.item_purchase[first + j] = purchase;
-    responses.revenue[at] = purchase ? price_[pages.item[first + j]] : 0;
+    responses.purchase[at] = responses.item_purchase[first + j] = visit.purchase;
+    responses.revenue[at] = visit.purchase ? price_[pages.item[first + j]] : 0;
     windows = j / browsing.window + 1;
-  } else if (examined) {
-    const double u = Stream::to_uniform(words[3]);
-    if (u < most_swipes_[device] && n_items > browsing.window)
-      windows = windows_without_click(browsing, attraction(pages, i, slot, row), u);
+  } else {
+    windows = windows_without_click(browsing, shown, Stream::to_uniform(visit.words[3]));
   }
   const std::size_t seen = std::min(n_items, windows * browsing.window);
   std::fill_n(responses.impression.begin() + static_cast<std::ptrdiff_t>(first), seen,
@@ -302,7 +328,7 @@ ExpectedBatch ItemPageUsers::expected(const RequestBatch& requests, const PageBa
       out.examination[at] = page[k].reach * page[k].examination;
       out.click[at] = out.examination[at] * page[k].alpha;
       out.purchase[at] = out.click[at] * page[k].kappa;
-      const std::span<const double> shown = attraction(pages, i, k, row);
+      const std::span<const double> shown = attraction(pages, i, at, row);
       const double sum = row_clicks(browsing, shown, clicks);
       double price = 0;
       for (std::size_t j = 0; j < shown.size(); ++j) price += clicks[j] * price_[items[j]];

@@ -8,11 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__x86_64__)
-#define REHEARSAL_AVX2 __attribute__((target("avx2")))
-#else
-#define REHEARSAL_AVX2
-#endif
+#include "sim/core/simd.h"
+
 #define REHEARSAL_INLINE [[gnu::always_inline]] inline
 
 namespace rehearsal {

@@ -7,6 +7,7 @@
 
 #include "analysis/diagnostics.h"
 #include "analysis/likelihood.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -51,8 +52,13 @@ template <class F>
 void score_likelihood(const std::string& key, F&& estimate, const std::vector<double>& weight,
                       const ActionRounds& rounds, Scores& scores) {
   if (scores.wants(key)) scores.add(key, estimate(weight, rounds.reward, WeightRange{}));
-  for (const double most : scores.values_of(key, {}))
+  const double largest = *std::max_element(weight.begin(), weight.end());
+  for (const double most : scores.values_of(key, {})) {
+    if (largest > most)
+      throw Error(ErrorKind::kInput, fmt::format("--estimators {}: a weight is {}, above {}",
+                                                 key_of(key, most), largest, most));
     scores.add(key_of(key, most), estimate(weight, rounds.reward, WeightRange{0, most}));
+  }
 }
 
 void warn_of_weights(const std::vector<double>& weight, Scores& scores) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "analysis/estimators.h"
 #include "sim/core/error.h"
 #include "sim/core/fields.h"
 
@@ -43,6 +44,19 @@ void require_all(const std::filesystem::path& file, const std::vector<NamedCase>
                               name, file.string()));
 }
 
+/// Keys are spelled as other tools have them: ips_clip_2 asks for ipw_clip_2.
+std::string key_of_name(const std::string& name) {
+  if (name == "mips" || name == "snmips")
+    return (name == "mips" ? "mipw" : "snmipw") + std::string("_exact_joint_p_e_a");
+  for (const EstimatorEntry& entry : estimators().entries()) {
+    if (entry.alias.empty()) continue;
+    if (name == entry.name) return entry.alias;
+    if (entry.parameter && parameter_of(entry.name, name))
+      return entry.alias + name.substr(entry.name.size());
+  }
+  return name;
+}
+
 Json numbers(const std::vector<double>& values) {
   Json out = Json::array();
   for (const double value : values) out.push_back(value);
@@ -57,7 +71,9 @@ bool ArrayOptions::wants(const std::string& key) const {
 }
 
 std::vector<NamedCase> evaluate_arrays(const std::filesystem::path& file, const ArrayLayout& layout,
-                                       const ArrayOptions& options) {
+                                       const ArrayOptions& asked) {
+  ArrayOptions options = asked;
+  for (std::string& name : options.estimators) name = key_of_name(name);
   std::vector<NamedCase> cases;
   for (const std::string& name : group_names(file)) {
     const ArrayGroup group = load_group(file, name);
@@ -75,6 +91,7 @@ std::string arrays_to_json(const std::vector<NamedCase>& cases) {
     for (const ArrayEstimate& e : each.result.estimates) {
       keys[e.key] = {
           {"value", e.value}, {"stderr", e.standard_error}, {"low", e.low}, {"high", e.high}};
+      for (const auto& [name, value] : e.numbers) keys[e.key][name] = value;
       for (const auto& [name, values] : e.lists) keys[e.key][name] = numbers(values);
     }
     if (!each.result.warnings.empty()) warnings[each.name] = each.result.warnings;

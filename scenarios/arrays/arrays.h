@@ -18,7 +18,8 @@ struct ArrayEstimate {
   double low = 0;
   double high = 0;
   /// What is not one number (a distribution function, quantiles), by name: members beside "value".
-  std::map<std::string, std::vector<double>> lists;
+  std::map<std::string, std::vector<double>> lists{};
+  std::map<std::string, double> numbers{};  // further members that are one number
 };
 
 struct CaseResult {

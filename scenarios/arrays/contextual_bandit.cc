@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "analysis/action_weights.h"
+#include "analysis/cross_fit.h"
 #include "scenarios/arrays/action_case.h"
 #include "scenarios/arrays/kinds.h"
 
@@ -42,6 +43,31 @@ void score_mrdr(ActionCase& single, Scores& scores) {
   ActionRounds rounds = single.rounds();
   rounds.q_hat = single.table("q_hat_mrdr");
   scores.add(rounds, {{"mrdr", "dr"}});
+}
+
+/// A reward model of our own where there are contexts: ridge regressions, cross-fitted.
+void score_cross_fitted(ActionCase& single, Scores& scores) {
+  constexpr std::size_t kFolds = 3;
+  const CaseInputs& inputs = single.inputs();
+  const std::vector<Family> families{
+      {"dm_ridge", "dm"}, {"dr_ridge", "dr"}, {"sndr_ridge", "sndr"}};
+  const bool wanted = std::any_of(families.begin(), families.end(),
+                                  [&](const Family& family) { return scores.wants(family.key); });
+  if (!inputs.has("context") || !wanted) return;
+  if (single.size() < kFolds) {
+    scores.warn("too few rounds to fit a reward model to");
+    return;
+  }
+  inputs.rows("context", 2);
+  const std::size_t n_features = inputs.at("context").shape[1];
+  ActionRounds rounds = single.rounds();
+  const ContextRounds known{rounds.n_actions, n_features,
+                            inputs.numbers("context", {single.size(), n_features}), rounds.action,
+                            rounds.reward};
+  const std::vector<double> q_hat = cross_fit(
+      known, [] { return make_ridge(); }, kFolds, Rng(0));
+  rounds.q_hat = q_hat;
+  scores.add(rounds, families);
 }
 
 /// Rounds on which a deterministic policy does what was logged (Li et al., WSDM 2011).
@@ -106,6 +132,7 @@ CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOption
   score_estimated_propensities(single, scores);
   score_balanced(single, scores);
   score_mrdr(single, scores);
+  score_cross_fitted(single, scores);
   score_replay(single, scores);
   score_with_logging_policy(single, scores);
   return scores.take();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "sim/core/error.h"
@@ -10,6 +11,8 @@
 namespace rehearsal {
 
 namespace {
+
+constexpr double kRounding = 1e-9;  // a sum of probabilities that is 1 may come out a bit above it
 
 std::string shape_text(const CaseInputs::Shape& shape) {
   return fmt::format("({})", fmt::join(shape, ", "));
@@ -86,7 +89,8 @@ std::span<const double> CaseInputs::weights(const std::string& dataset, const Sh
 std::span<const double> CaseInputs::propensities(const std::string& dataset,
                                                  const Shape& shape) const {
   return checked(
-      dataset, shape, [](double v) { return v > 0 && v <= 1; }, "a propensity in (0, 1]");
+      dataset, shape, [](double v) { return v > 0 && v <= 1 + kRounding; },
+      "a propensity in (0, 1]");
 }
 
 std::span<const double> CaseInputs::densities(const std::string& dataset,
@@ -98,7 +102,8 @@ std::span<const double> CaseInputs::densities(const std::string& dataset,
 std::span<const double> CaseInputs::probabilities(const std::string& dataset,
                                                   const Shape& shape) const {
   return checked(
-      dataset, shape, [](double v) { return v >= 0 && v <= 1; }, "a probability in [0, 1]");
+      dataset, shape, [](double v) { return v >= 0 && v <= 1 + kRounding; },
+      "a probability in [0, 1]");
 }
 
 std::vector<std::uint32_t> CaseInputs::indices(const std::string& dataset, const Shape& shape,

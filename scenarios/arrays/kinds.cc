@@ -25,6 +25,8 @@ ArrayLayout obp() {
                "Saito and Joachims, ICML 2022",
                [](const Arrays& inputs) { return inputs.count("action_embed") > 0; },
                evaluate_action_embedding},
+              {"slate", "an ordered list of actions a round", "Kiyohara et al., WSDM 2022",
+               [](const Arrays& inputs) { return inputs.count("slate_id") > 0; }, evaluate_slates},
               {"contextual_bandit", "one action of a finite set a round",
                "Saito et al., NeurIPS Datasets and Benchmarks 2021",
                [](const Arrays& inputs) { return inputs.count("action_dist") > 0; },
@@ -32,10 +34,23 @@ ArrayLayout obp() {
           }};
 }
 
+/// SCOPE-RL's arrays.
+ArrayLayout scope_rl() {
+  return {"scope_rl",
+          "arrays of SCOPE-RL: one group a case, arrays in inputs/",
+          "Kiyohara et al., arXiv 2311.18206",
+          {
+              {"sessions", "sessions of equal length, one row a step",
+               "Jiang and Li, ICML 2016; Kallus and Uehara, JMLR 2020",
+               [](const Arrays& inputs) { return inputs.count("step_per_trajectory") > 0; },
+               evaluate_sessions},
+          }};
+}
+
 }  // namespace
 
 const Registry<ArrayLayout>& array_layouts() {
-  static const Registry<ArrayLayout> registry("layout", {obp()});
+  static const Registry<ArrayLayout> registry("layout", {obp(), scope_rl()});
   return registry;
 }
 

@@ -14,5 +14,9 @@ CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions
 CaseResult evaluate_multi_logger(const ArrayGroup& group, const ArrayOptions& options);
 /// Actions on the line: "continuous_action".
 CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOptions& options);
+/// Slates, one row a position: "slate".
+CaseResult evaluate_slates(const ArrayGroup& group, const ArrayOptions& options);
+/// Sessions of equal length, one row a step, of SCOPE-RL.
+CaseResult evaluate_sessions(const ArrayGroup& group, const ArrayOptions& options);
 
 }  // namespace rehearsal

@@ -27,7 +27,7 @@ std::vector<double> Scores::values_of(const std::string& family, const std::vect
 
 void Scores::add(const ActionRounds& rounds, const std::vector<Family>& families,
                  const std::string& suffix) {
-  const bool weights = !rounds.weight.empty() || !rounds.pscore.empty();
+  const bool weights = !rounds.weight.empty() || rounds.weigh || !rounds.pscore.empty();
   const bool model = !rounds.q_hat.empty() || !rounds.direct.empty();
   std::vector<Estimator> chosen;
   std::vector<std::string> keys;
@@ -60,11 +60,13 @@ void Scores::add_mean(const std::string& key, std::span<const double> terms) {
   add(key, sums.estimate());
 }
 
-void Scores::add(const std::string& key, const PointEstimate& estimate) {
+void Scores::add(const std::string& key, const PointEstimate& estimate,
+                 std::map<std::string, std::vector<double>> lists,
+                 std::map<std::string, double> numbers) {
   const Interval interval =
       normal_interval(estimate.value, estimate.standard_error, options_.confidence);
-  result_.estimates.push_back(
-      {key, estimate.value, estimate.standard_error, interval.low, interval.high, {}});
+  result_.estimates.push_back({key, estimate.value, estimate.standard_error, interval.low,
+                               interval.high, std::move(lists), std::move(numbers)});
   if (!std::isfinite(estimate.value)) warn(key + " has no value: no round has a weight above 0");
 }
 

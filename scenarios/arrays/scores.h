@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -34,7 +35,10 @@ class Scores {
            const std::string& suffix = "");
   /// The mean of terms.
   void add_mean(const std::string& key, std::span<const double> terms);
-  void add(const std::string& key, const PointEstimate& estimate);
+  /// Args: lists, numbers: further members of the result.
+  void add(const std::string& key, const PointEstimate& estimate,
+           std::map<std::string, std::vector<double>> lists = {},
+           std::map<std::string, double> numbers = {});
   /// Says a thing once.
   void warn(const std::string& text);
 

@@ -3,12 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#if defined(__x86_64__)
-#define REHEARSAL_AVX2 __attribute__((target("avx2")))
-#else
-#define REHEARSAL_AVX2
-#endif
-
 namespace rehearsal {
 
 namespace {
@@ -16,9 +10,6 @@ namespace {
 constexpr std::size_t kTileA = 4;
 constexpr std::size_t kTileB = 8;
 constexpr std::size_t kBlockRows = 128;  // a panel of b stays in the first-level cache
-
-// Four doubles; without AVX2 the compiler makes two halves of it, with the same results.
-typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 [[gnu::always_inline]] inline void outer_body(double v, const double* z, std::size_t n, double* a) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -52,31 +43,50 @@ typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
   }
 }
 
-/// The sum of the lanes and of what did not fill one.
-[[gnu::always_inline]] inline double total(const Four& lanes, double rest) {
-  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + rest;
-}
+// Half of Four, for what is left of a row.
+typedef double Two __attribute__((vector_size(16), aligned(8), may_alias));
 
 [[gnu::always_inline]] inline const Four& four(const double* at) {
   return *reinterpret_cast<const Four*>(at);
 }
+[[gnu::always_inline]] inline const Two& two(const double* at) {
+  return *reinterpret_cast<const Two*>(at);
+}
+
+/// A sum over a row: four lanes, two for what is left of it, and a last one.
+struct RowSum {
+  Four lanes{};
+  Two pair{};
+  double last = 0;
+
+  [[gnu::always_inline]] double total() const {
+    const Two halves = (two(reinterpret_cast<const double*>(&lanes)) +
+                        two(reinterpret_cast<const double*>(&lanes) + 2)) +
+                       pair;
+    return (halves[0] + halves[1]) + last;
+  }
+};
 
 [[gnu::always_inline]] inline void means_body(const double* a, const double* b,
                                               std::size_t n_columns, std::size_t n_rows,
                                               double* out) {
   for (std::size_t i = 0; i < n_rows; ++i, a += n_columns, b += n_columns) {
-    Four products{}, masses{};
-    double product = 0, mass = 0;
+    RowSum products, masses;
     std::size_t j = 0;
     for (; j + 4 <= n_columns; j += 4) {
-      products += four(a + j) * four(b + j);
-      masses += four(a + j);
+      products.lanes += four(a + j) * four(b + j);
+      masses.lanes += four(a + j);
     }
-    for (; j < n_columns; ++j) {
-      product += a[j] * b[j];
-      mass += a[j];
+    if (j + 2 <= n_columns) {
+      products.pair = two(a + j) * two(b + j);
+      masses.pair = two(a + j);
+      j += 2;
     }
-    out[i] = total(products, product) / total(masses, mass);
+    if (j < n_columns) {
+      products.last = a[j] * b[j];
+      masses.last = a[j];
+    }
+    out[i] = products.total() / masses.total();
   }
 }
 
@@ -88,24 +98,48 @@ typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
     double above = 1, below = 1;
     for (std::size_t d = 0; d < n_factors; ++d) {
       const double* t = tables + index[d] * n_columns;
-      Four as{}, bs{};
-      double a_rest = 0, b_rest = 0;
+      RowSum as, bs;
       std::size_t j = 0;
       for (; j + 4 <= n_columns; j += 4) {
-        as += four(a + j) * four(t + j);
-        bs += four(b + j) * four(t + j);
+        as.lanes += four(a + j) * four(t + j);
+        bs.lanes += four(b + j) * four(t + j);
       }
-      for (; j < n_columns; ++j) {
-        a_rest += a[j] * t[j];
-        b_rest += b[j] * t[j];
+      if (j + 2 <= n_columns) {
+        as.pair = two(a + j) * two(t + j);
+        bs.pair = two(b + j) * two(t + j);
+        j += 2;
       }
-      above *= total(as, a_rest);
-      below *= total(bs, b_rest);
+      if (j < n_columns) {
+        as.last = a[j] * t[j];
+        bs.last = b[j] * t[j];
+      }
+      above *= as.total();
+      below *= bs.total();
     }
     out[i] = above / below;
   }
 }
 
+[[gnu::always_inline]] inline void picks_body(const double* a, std::size_t n_columns,
+                                              const std::uint32_t* column, const double* below,
+                                              std::size_t n_rows, double* out) {
+  std::size_t i = 0;
+  for (; i + 4 <= n_rows; i += 4, a += 4 * n_columns) {
+    const Four picked{a[column[i]], a[n_columns + column[i + 1]], a[2 * n_columns + column[i + 2]],
+                      a[3 * n_columns + column[i + 3]]};
+    *reinterpret_cast<Four*>(out + i) = picked / four(below + i);
+  }
+  for (; i < n_rows; ++i, a += n_columns) out[i] = a[column[i]] / below[i];
+}
+
+void picks_scalar(const double* a, std::size_t n_columns, const std::uint32_t* column,
+                  const double* below, std::size_t n_rows, double* out) {
+  picks_body(a, n_columns, column, below, n_rows, out);
+}
+REHEARSAL_AVX2 void picks_avx2(const double* a, std::size_t n_columns, const std::uint32_t* column,
+                               const double* below, std::size_t n_rows, double* out) {
+  picks_body(a, n_columns, column, below, n_rows, out);
+}
 void means_scalar(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
                   double* out) {
   means_body(a, b, n_columns, n_rows, out);
@@ -163,7 +197,8 @@ void add_tile(const double* a, const double* b, std::size_t n_rows, std::size_t 
 
 Simd best_simd() {
 #if defined(__x86_64__)
-  static const Simd simd = __builtin_cpu_supports("avx2") ? Simd::kAvx2 : Simd::kScalar;
+  static const Simd simd =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") ? Simd::kAvx2 : Simd::kScalar;
   return simd;
 #else
   return Simd::kScalar;
@@ -207,6 +242,11 @@ void row_ratios(const double* a, const double* b, std::size_t n_columns, std::si
                 double* out, Simd simd) {
   (simd == Simd::kAvx2 ? ratios_avx2 : ratios_scalar)(a, b, n_columns, n_rows, tables, index,
                                                       n_factors, out);
+}
+
+void pick_ratios(const double* a, std::size_t n_columns, const std::uint32_t* column,
+                 const double* below, std::size_t n_rows, double* out, Simd simd) {
+  (simd == Simd::kAvx2 ? picks_avx2 : picks_scalar)(a, n_columns, column, below, n_rows, out);
 }
 
 }  // namespace rehearsal

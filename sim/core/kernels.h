@@ -3,13 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace rehearsal {
+#include "sim/core/simd.h"
 
-/// Whether kernels use AVX2. Either way every sum takes its terms in the same order without fused
-/// multiply-add, so no byte depends on it.
-enum class Simd { kScalar, kAvx2 };
-/// The best that this machine has.
-Simd best_simd();
+namespace rehearsal {
 
 /// lower(a) += v z z'. Args: z: (n), a: (n, n) row-major; n a multiple of 4. Elements above the
 /// diagonal are unspecified.
@@ -24,6 +20,10 @@ void add_products(const double* a, std::size_t n_a, const double* b, std::size_t
 /// (n_rows).
 void row_means(const double* a, const double* b, std::size_t n_columns, std::size_t n_rows,
                double* out, Simd simd = best_simd());
+
+/// out[i] = a[i, column[i]] / below[i]. Args: a: (n_rows, n_columns).  out: (n_rows).
+void pick_ratios(const double* a, std::size_t n_columns, const std::uint32_t* column,
+                 const double* below, std::size_t n_rows, double* out, Simd simd = best_simd());
 
 /// out[i] = prod_d (sum_j a_ij t_d(i)j / sum_j b_ij t_d(i)j), where t_d(i) is the row that index
 /// names for (i, d). Args: a, b: (n_rows, n_columns).  tables: (any, n_columns).

@@ -1,7 +1,12 @@
 #include "sim/core/normal.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+
+// Vectors are passed to inlined functions only.
+#pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace rehearsal {
 
@@ -9,9 +14,11 @@ namespace {
 
 using Coefficients = std::array<double, 8>;
 
-double polynomial(const Coefficients& c, double x) {
-  double value = c[7];
-  for (std::size_t i = 7; i-- > 0;) value = value * x + c[i];
+/// Args: x: a number, or Four of them.
+template <class T>
+[[gnu::always_inline]] inline T polynomial(const Coefficients& c, const T& x) {
+  T value = x * c[7] + c[6];
+  for (std::size_t i = 6; i-- > 0;) value = value * x + c[i];
   return value;
 }
 
@@ -55,18 +62,53 @@ constexpr Coefficients kF{1.0,
                           1.42151175831644588870e-7,
                           2.04426310338993978564e-15};
 
+constexpr double kMiddle = 0.425;
+constexpr std::size_t kBlock = 64;
+
+template <class T>
+[[gnu::always_inline]] inline T middle_quantile(const T& q) {
+  const T r = 0.180625 - q * q;
+  return q * polynomial(kA, r) / polynomial(kB, r);
+}
+
+/// The middle's formula for all, then the tails' own for those that stand there.
+/// Args: p: (n), n <= kBlock.
+[[gnu::always_inline]] inline void block_body(double* p, std::size_t n) {
+  std::array<double, kBlock> value{};
+  std::array<std::uint8_t, kBlock> tail;
+  std::size_t n_tails = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    value[i] = p[i] - 0.5;
+    tail[n_tails] = static_cast<std::uint8_t>(i);
+    n_tails += std::abs(value[i]) <= kMiddle ? 0 : 1;
+  }
+  for (std::size_t i = 0; i < n; i += 4) {
+    Four& four = *reinterpret_cast<Four*>(value.data() + i);
+    four = middle_quantile<Four>(four);
+  }
+  for (std::size_t t = 0; t < n_tails; ++t) value[tail[t]] = normal_quantile(p[tail[t]]);
+  std::copy_n(value.data(), n, p);
+}
+
+void block_scalar(double* p, std::size_t n) { block_body(p, n); }
+REHEARSAL_AVX2 void block_avx2(double* p, std::size_t n) { block_body(p, n); }
+
 }  // namespace
 
 double normal_quantile(double p) {
   const double q = p - 0.5;
-  if (std::abs(q) <= 0.425) {
-    const double r = 0.180625 - q * q;
-    return q * polynomial(kA, r) / polynomial(kB, r);
-  }
+  if (std::abs(q) <= kMiddle) return middle_quantile(q);
   const double r = std::sqrt(-std::log(q < 0 ? p : 1 - p));
   const double tail = r <= 5 ? polynomial(kC, r - 1.6) / polynomial(kD, r - 1.6)
                              : polynomial(kE, r - 5) / polynomial(kF, r - 5);
   return q < 0 ? -tail : tail;
+}
+
+void normal_quantiles(std::span<double> p, Simd simd) {
+  for (std::size_t first = 0; first < p.size(); first += kBlock) {
+    const std::size_t n = std::min(kBlock, p.size() - first);
+    simd == Simd::kAvx2 ? block_avx2(p.data() + first, n) : block_scalar(p.data() + first, n);
+  }
 }
 
 }  // namespace rehearsal

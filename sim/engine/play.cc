@@ -67,8 +67,8 @@ class Table {
     world_.requests(turns_, rng_, played_.requests);
     if (users_.n_state() > 0) lend_state(progress, at);
     users_.observe(played_.requests);
-    played_.pages = recommend(policy_, played_.requests, rng_,
-                              with_propensities_ ? &played_.propensities : nullptr);
+    recommend(policy_, played_.requests, rng_, played_.pages,
+              with_propensities_ ? &played_.propensities : nullptr);
     users_.respond(played_.requests, played_.pages, rng_, played_.responses, &truth_);
     gap_.resize(at.size());
     users_.advance(played_.requests, played_.pages, played_.responses, rng_, state_, gap_);

@@ -10,21 +10,14 @@ namespace {
 /// One slate a decision, found once.
 class Deterministic final : public SlateDistribution {
  public:
+  /// Args: slates: (n_choices in all), the first n_positions of each decision.
   Deterministic(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
-                const std::vector<double>& scores)
+                std::vector<std::uint16_t> slates)
       : SlateDistribution(std::move(choice_offsets), std::move(n_positions)),
-        slates_(scores.size()) {
-    REHEARSAL_CHECK(SlateDistribution::choice_offsets().back() == scores.size());
-    for (std::size_t i = 0; i < size(); ++i) {
-      const std::size_t first = SlateDistribution::choice_offsets()[i];
-      const std::span<const double> of_choices{scores.data() + first, n_choices(i)};
-      for (const double score : of_choices)
-        if (std::isnan(score))
-          throw Error(ErrorKind::kRuntime, "a policy's score of decision " + std::to_string(i) +
-                                               " of a batch is not a number");
+        slates_(std::move(slates)) {
+    REHEARSAL_CHECK(SlateDistribution::choice_offsets().back() == slates_.size());
+    for (std::size_t i = 0; i < size(); ++i)
       REHEARSAL_CHECK(SlateDistribution::n_positions(i) <= n_choices(i));
-      take_largest(of_choices, {slates_.data() + first, SlateDistribution::n_positions(i)});
-    }
   }
 
   bool deterministic() const override { return true; }
@@ -83,15 +76,34 @@ class Deterministic final : public SlateDistribution {
     return {slates_.data() + choice_offsets()[i], n_positions(i)};
   }
 
-  std::vector<std::uint16_t> slates_;  // (n_choices in all), the first n_positions of each decision
+  std::vector<std::uint16_t> slates_;
 };
 
 }  // namespace
 
+std::unique_ptr<SlateDistribution> make_fixed(Offsets choice_offsets,
+                                              std::vector<std::uint16_t> n_positions,
+                                              std::vector<std::uint16_t> slates) {
+  return std::make_unique<Deterministic>(std::move(choice_offsets), std::move(n_positions),
+                                         std::move(slates));
+}
+
 std::unique_ptr<SlateDistribution> make_deterministic(Offsets choice_offsets,
                                                       std::vector<std::uint16_t> n_positions,
                                                       std::vector<double> scores) {
-  return std::make_unique<Deterministic>(std::move(choice_offsets), std::move(n_positions), scores);
+  REHEARSAL_CHECK(choice_offsets.back() == scores.size());
+  std::vector<std::uint16_t> slates(scores.size());
+  for (std::size_t i = 0; i < n_positions.size(); ++i) {
+    const std::size_t first = choice_offsets[i];
+    const std::span<const double> of_choices{scores.data() + first, choice_offsets[i + 1] - first};
+    for (const double score : of_choices)
+      if (std::isnan(score))
+        throw Error(ErrorKind::kRuntime, "a policy's score of decision " + std::to_string(i) +
+                                             " of a batch is not a number");
+    REHEARSAL_CHECK(n_positions[i] <= of_choices.size());
+    take_largest(of_choices, {slates.data() + first, n_positions[i]});
+  }
+  return make_fixed(std::move(choice_offsets), std::move(n_positions), std::move(slates));
 }
 
 }  // namespace rehearsal

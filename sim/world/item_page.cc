@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 
 #include "sim/core/error.h"
 #include "sim/truth.h"
@@ -18,6 +17,7 @@ constexpr std::uint32_t kSessionItem = 8;     // at round 0 of the session
 constexpr std::uint32_t kRetrievalItem = 16;  // + module + 16 block
 
 constexpr std::size_t kChunk = 64;  // requests made together, so that numbers come in bulk
+constexpr std::size_t kAhead = 12;  // requests whose seed item is on its way
 
 std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<ItemPageWorldConfig>();
@@ -37,7 +37,6 @@ void ItemPageWorld::requests(std::span<const Turn> turns, const Rng& rng, Reques
   out.context.resize(n * kFeatures);
   out.module.resize(n * n_modules_);
   out.module_offsets.assign(n + 1, 0);
-  out.candidate.resize(n * n_modules_ * n_candidates_);
   auto latents = std::make_shared<Latents>();
   latents->request.resize(static_cast<Eigen::Index>(n), kItemPageLatents);
   Words words;
@@ -51,7 +50,9 @@ void ItemPageWorld::requests(std::span<const Turn> turns, const Rng& rng, Reques
       out.session[at] = chunk[i].session;
       out.round[at] = chunk[i].round;
       const std::uint32_t* own = words.request.data() + 4 * request_blocks() * i;
-      fill_features(users_[chunk[i].user.value], words.session.data() + 4 * i, own,
+      // The catalogue is larger than the caches; asked for all at once it does not come.
+      if (i + kAhead < chunk.size()) __builtin_prefetch(&seed_item(words, i + kAhead));
+      fill_features(users_[chunk[i].user.value], words.session.data() + 4 * i, own, words.normal[i],
                     out.context.data() + at * kFeatures,
                     latents->request.data() + at * kItemPageLatents);
       const std::uint32_t begin = out.module_offsets[at];
@@ -61,10 +62,10 @@ void ItemPageWorld::requests(std::span<const Turn> turns, const Rng& rng, Reques
   }
   const std::uint32_t n_eligible = out.module_offsets[n];
   out.module.resize(n_eligible);
-  out.candidate.resize(n_eligible * n_candidates_);
+  out.candidate.resize(n_eligible * retrieval_.n_candidates);
   out.candidate_offsets.resize(n_eligible + 1);
   for (std::uint32_t m = 0; m <= n_eligible; ++m)
-    out.candidate_offsets[m] = m * static_cast<std::uint32_t>(n_candidates_);
+    out.candidate_offsets[m] = m * static_cast<std::uint32_t>(retrieval_.n_candidates);
   out.latents = std::move(latents);
 }
 
@@ -77,25 +78,33 @@ void ItemPageWorld::draw(std::span<const Turn> turns, const Rng& rng, Words& wor
   rng.fill(Draw::kRequest, std::span(sessions).first(turns.size()), kSessionItem, 1, words.session);
   rng.fill(Draw::kRequest, turns, kRequestItem, static_cast<std::uint32_t>(request_blocks()),
            words.request);
-  // The catalogue and the population are larger than the caches.
+  for (std::size_t i = 0; i < std::min(kAhead, turns.size()); ++i)
+    __builtin_prefetch(&seed_item(words, i));
+  words.normal.resize(turns.size());
   for (std::size_t i = 0; i < turns.size(); ++i) {
-    __builtin_prefetch(&seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)]);
-    __builtin_prefetch(&users_[turns[i].user.value]);
+    const std::uint32_t* own = words.request.data() + 4 * request_blocks() * i;
+    words.normal[i] = {Stream::to_uniform(words.session[4 * i]), Stream::to_uniform(own[1]),
+                       Stream::to_uniform(own[2])};
   }
+  normal_quantiles({words.normal.front().data(), 3 * turns.size()});
+}
+
+const ItemPageWorld::SeedItem& ItemPageWorld::seed_item(const Words& words, std::size_t i) const {
+  return seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
 }
 
 void ItemPageWorld::fill_features(const User& user, const std::uint32_t* session,
-                                  const std::uint32_t* request, float* context, float* x) const {
+                                  const std::uint32_t* request, const std::array<double, 3>& normal,
+                                  float* context, float* x) const {
   const SeedItem& item = seeds_[index_below(request[0], n_items_)];
-  const double intent = normal_from(session[0]);
   const double signal = config_.activity_signal;
   const std::array<float, 2>& hour = hours_[index_below(request[3], 24)];
   const bool own_referral = Stream::to_uniform(session[1]) < config_.referral_signal;
   std::copy(user.taste.begin(), user.taste.end(), x);
   x[4] = item.price;
   x[5] = item.watchers;
-  x[6] = static_cast<float>(intent);
-  x[7] = static_cast<float>(normal_from(request[1]));
+  x[6] = static_cast<float>(normal[0]);
+  x[7] = static_cast<float>(normal[1]);
   context[0] = user.device;
   context[1] = own_referral ? user.referral : static_cast<float>(index_below(session[2], 4));
   context[2] = user.buyer_type;
@@ -103,7 +112,7 @@ void ItemPageWorld::fill_features(const User& user, const std::uint32_t* session
   context[4] = item.condition;
   context[5] = item.format;
   std::copy(x, x + 6, context + 6);
-  context[12] = static_cast<float>(signal * intent + activity_noise_ * normal_from(request[2]));
+  context[12] = static_cast<float>(signal * normal[0] + activity_noise_ * normal[2]);
   context[13] = item.seller_score;
   context[14] = hour[0];
   context[15] = hour[1];
@@ -123,48 +132,31 @@ std::uint32_t ItemPageWorld::fill_eligible(const std::uint32_t* words,
 void ItemPageWorld::retrieve_chunk(std::span<const Turn> turns, std::size_t first, const Rng& rng,
                                    Words& words, RequestBatch& out) const {
   const std::span<const std::uint32_t> offsets(out.module_offsets.data() + first, turns.size() + 1);
-  const std::size_t n_blocks = (n_candidates_ + 3) / 4;
-  const std::size_t stride = 4 * std::size_t{offsets.back() - offsets.front()};
-  words.retrieval.resize(n_blocks * stride);
+  const std::size_t n = offsets.back() - offsets.front();
+  const std::size_t n_blocks = (retrieval_.n_candidates + 3) / 4;
+  words.retrieval.resize(4 * n_blocks * n);
   for (std::size_t block = 0; block < n_blocks; ++block)
     rng.fill(Draw::kRequest, turns, kRetrievalItem + 16 * static_cast<std::uint32_t>(block),
-             offsets, out.module, std::span(words.retrieval).subspan(block * stride, stride));
-  // In two short loops, so that the processor works on several modules at a time.
-  words.chosen.resize(offsets.back() - offsets.front());
+             offsets, out.module, std::span(words.retrieval).subspan(4 * block * n, 4 * n));
+  words.seed_place.resize(n);
+  words.pool.resize(n);
+  std::size_t at = 0;
   for (std::size_t i = 0; i < turns.size(); ++i) {
-    const SeedItem& seed = seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
-    for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e)
-      words.chosen[e - offsets[0]] =
-          choose(seed.place[out.module[e]], words.retrieval.data() + 4 * (e - offsets[0]), stride);
-  }
-  std::uint32_t* to = out.candidate.data() + offsets[0] * n_candidates_;
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const SeedItem& seed = seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
-    const std::uint32_t* pools = pools_.data() + seed.category * n_modules_ * pool_size_;
-    for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e) {
-      const std::uint32_t* pool = pools + out.module[e] * pool_size_;
-      std::uint64_t chosen = words.chosen[e - offsets[0]];
-      for (std::size_t k = 0; k < n_candidates_; ++k, chosen &= chosen - 1)
-        *to++ = pool[std::countr_zero(chosen)];
+    const SeedItem& seed = seed_item(words, i);
+    for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e, ++at) {
+      words.seed_place[at] = seed.place[out.module[e]];
+      words.pool[at] =
+          pools_.data() + (seed.category * n_modules_ + out.module[e]) * retrieval_.pool_size;
     }
   }
-}
-
-/// A uniformly drawn subset of a pool without the seed item (Floyd's algorithm, Bentley and Floyd,
-/// CACM 30, 1987). Pools are in the order of retrieval scores.
-std::uint64_t ItemPageWorld::choose(std::uint8_t seed_place, const std::uint32_t* words,
-                                    std::size_t block_stride) const {
-  const bool inside = seed_place != kNowhere;
-  std::uint64_t last = pool_size_ - (inside ? 1 : 0) - n_candidates_;
-  std::uint64_t chosen = 0;
-  for (std::size_t k = 0; k < n_candidates_; k += 4, words += block_stride)
-    for (std::size_t j = 0; j < std::min<std::size_t>(4, n_candidates_ - k); ++j, ++last) {
-      const std::uint64_t bit = std::uint64_t{1} << index_below(words[j], last + 1);
-      chosen |= (chosen & bit) != 0 ? std::uint64_t{1} << last : bit;
-    }
-  // What stands behind the seed moves one place on.
-  const std::uint64_t before = inside ? (std::uint64_t{1} << seed_place) - 1 : ~std::uint64_t{0};
-  return (chosen & before) | (chosen & ~before) << 1;
+  words.chosen.resize(n);
+  choose_candidates(retrieval_, words.seed_place, words.retrieval, words.chosen);
+  const std::size_t n_before = offsets.front() * retrieval_.n_candidates;
+  const std::size_t n_items = n * retrieval_.n_candidates;
+  // Only ever longer, until all chunks are there: what a batch before left is not cleared.
+  if (out.candidate.size() < n_before + n_items) out.candidate.resize(n_before + n_items);
+  take_candidates(retrieval_, words.chosen, words.pool,
+                  std::span(out.candidate).subspan(n_before, n_items));
 }
 
 WorldEntry item_page_world() {

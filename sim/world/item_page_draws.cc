@@ -29,8 +29,8 @@ ItemPageWorld::ItemPageWorld(const ItemPageWorldConfig& config, const Rng& rng)
     : config_(config),
       n_modules_(static_cast<std::size_t>(config.modules)),
       n_items_(static_cast<std::uint32_t>(config.items)),
-      n_candidates_(static_cast<std::size_t>(config.candidates)),
-      pool_size_(static_cast<std::size_t>(config.pool)),
+      retrieval_{static_cast<std::size_t>(config.pool),
+                 static_cast<std::size_t>(config.candidates)},
       activity_noise_(std::sqrt(1 - config.activity_signal * config.activity_signal)) {
   schema_.features = item_page_features();
   schema_.modules = item_page_modules();

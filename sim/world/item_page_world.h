@@ -6,6 +6,7 @@
 
 #include "sim/core/draws.h"
 #include "sim/world/item_page_config.h"
+#include "sim/world/retrieval.h"
 #include "sim/world/world.h"
 
 namespace rehearsal {
@@ -28,10 +29,8 @@ class ItemPageWorld final : public World {
   void requests(std::span<const Turn> turns, const Rng& rng, RequestBatch& out) const override;
 
  private:
-  static constexpr std::uint8_t kNowhere = 255;
-
   /// What the catalogue knows of an item that stands on a page.
-  struct SeedItem {
+  struct alignas(32) SeedItem {
     float price = 0;
     float watchers = 0;
     float seller_score = 0;
@@ -51,20 +50,22 @@ class ItemPageWorld final : public World {
 
   /// Words drawn for a chunk of requests.
   struct Words {
-    std::vector<std::uint32_t> session;    // (n_rounds, 4)
-    std::vector<std::uint32_t> request;    // (n_rounds, 1 + eligibility blocks, 4)
-    std::vector<std::uint32_t> retrieval;  // (retrieval blocks, n_eligible, 4)
-    std::vector<std::uint64_t> chosen;     // (n_eligible) bit k: the pool's item k is retrieved
+    std::vector<std::uint32_t> session;         // (n_rounds, 4)
+    std::vector<std::uint32_t> request;         // (n_rounds, 1 + eligibility blocks, 4)
+    std::vector<std::array<double, 3>> normal;  // (n_rounds) intents, noise of the activity
+    std::vector<std::uint32_t> retrieval;       // (retrieval blocks, n_eligible, 4)
+    std::vector<std::uint8_t> seed_place;       // (n_eligible)
+    std::vector<const std::uint32_t*> pool;     // (n_eligible)
+    std::vector<std::uint64_t> chosen;  // (n_eligible) bit k: the pool's item k is retrieved
   };
 
   void draw(std::span<const Turn> turns, const Rng& rng, Words& words) const;
   void fill_features(const User& user, const std::uint32_t* session, const std::uint32_t* request,
-                     float* context, float* x) const;
+                     const std::array<double, 3>& normal, float* context, float* x) const;
   std::uint32_t fill_eligible(const std::uint32_t* words, std::uint16_t* module) const;
   void retrieve_chunk(std::span<const Turn> turns, std::size_t first, const Rng& rng, Words& words,
                       RequestBatch& out) const;
-  std::uint64_t choose(std::uint8_t seed_place, const std::uint32_t* words,
-                       std::size_t block_stride) const;
+  const SeedItem& seed_item(const Words& words, std::size_t i) const;
   std::size_t request_blocks() const { return 1 + (n_modules_ + 3) / 4; }
 
   std::uint32_t category_start(std::size_t category) const {
@@ -86,8 +87,7 @@ class ItemPageWorld final : public World {
   ItemPageWorldConfig config_;
   std::size_t n_modules_;
   std::uint32_t n_items_;
-  std::size_t n_candidates_;
-  std::size_t pool_size_;
+  Retrieval retrieval_;
   double activity_noise_;
   Schema schema_;
   Arrays parameters_;

@@ -133,6 +133,21 @@ TEST_CASE("BCa leans towards the long tail of a skewed sample and is exact for i
   CHECK(even.interval.low == Approx(-even.interval.high).epsilon(0.05));
 }
 
+TEST_CASE("a column's sums do not depend on how many stand beside it", "[bootstrap]") {
+  const Column terms = skewed(103, 6);
+  RowMatrix wide(103, 3);
+  for (Eigen::Index i = 0; i < 103; ++i) wide.row(i).setConstant(terms[std::size_t(i)]);
+  const Resampler draw = addressed_resampler(Rng(1));
+  const Statistic mean = mean_statistic(103);
+  const Interval narrow = bootstrap_interval(one_column(terms), mean, {}, draw).interval;
+  for (const Eigen::Index width : {2, 3}) {
+    const RowMatrix units = wide.leftCols(width);
+    const Interval same = bootstrap_interval(units, mean, {}, draw).interval;
+    CHECK(same.low == Approx(narrow.low).epsilon(1e-13));
+    CHECK(same.high == Approx(narrow.high).epsilon(1e-13));
+  }
+}
+
 TEST_CASE("users are resampled with all their rounds", "[bootstrap]") {
   // 50 users of 8 equal rounds each: as uncertain as 50 rounds, not as 400.
   RowMatrix users(50, 2), rounds(400, 2);

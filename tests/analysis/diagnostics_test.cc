@@ -133,3 +133,16 @@ TEST_CASE("warnings speak plainly of heavy tails and of few pages that carry hal
   CHECK(says(weight_warnings(carried, 40000),
              "do not trust: 3 of 40,000 pages carry half the weight"));
 }
+
+TEST_CASE("an estimate carries the worst slot's diagnostics", "[diagnostics]") {
+  const std::vector<WeightStats> slots{stats_of(power_tail(5000, 0.3)), stats_of({0, 0, 3, 1}),
+                                       stats_of(power_tail(5000, 0.5))};
+  Estimate out;
+  set_weight_diagnostics(slots, 5000, out);
+  CHECK(out.ess == Approx(1.6));
+  CHECK(out.max_weight == Approx(std::pow(10000, 0.5)).epsilon(1e-9));
+  CHECK(out.zero_weight_share == 0.5);
+  CHECK(*out.pareto_k == *diagnose(slots[2], 0.95).pareto_k);
+  CHECK(out.mean_weight.value == Approx(slots[0].mean()));
+  CHECK(out.warnings == weight_warnings(slots, 5000));
+}

@@ -115,3 +115,18 @@ TEST_CASE("columns may start at any offset and no rounds are an error") {
   CHECK_THROWS_AS(value("ips", Rounds{}), Error);
   CHECK_THROWS_AS(estimators().at("ipz"), Error);
 }
+
+TEST_CASE("families on pages are the plain estimator at their limit and bounded before it") {
+  const Rounds rounds = worked_by_hand();
+  for (const std::string name : {"ips_clip_inf", "switch_ips_inf", "dros_ips_inf", "sgips_0"})
+    CHECK(value(name, rounds) == value("ips", rounds));
+  for (const std::string name : {"dr_clip_inf", "switch_dr_inf", "dros_inf", "sgdr_0"})
+    CHECK(value(name, rounds) == value("dr", rounds));
+  CHECK(value("snips_clip_inf", rounds) == value("snips", rounds));
+  CHECK(value("ips_clip_1", rounds) == Approx((0.5 * 1 + 1 * 2 + 1 * 1) / 3).epsilon(1e-14));
+  CHECK(value("switch_ips_2", rounds) == Approx((0.5 * 1 + 2 * 1) / 3).epsilon(1e-14));
+  // Slot by slot: weights 0.8, 1.5 | 2, 0.25 | 2 and residuals 0.5, -0.25 | -0.5, 1 | 0.75.
+  const double kept = 0.8 * 0.5 - 1 * 0.25 - 1 * 0.5 + 0.25 * 1 + 1 * 0.75;
+  CHECK(value("dr_clip_1", rounds) == Approx((1.8 + kept) / 3).epsilon(1e-14));
+  CHECK(value("switch_dr_1", rounds) == Approx((1.8 + 0.4 + 0.25) / 3).epsilon(1e-14));
+}

@@ -316,6 +316,7 @@ TEST_CASE("what cannot be evaluated is refused") {
     CHECK_THROWS_AS(scene.run(options), Error);
   };
   refused([](EvaluateOptions& o) { o.estimators = {"ipps"}; });
+  refused([](EvaluateOptions& o) { o.estimators = {"ix_0.1"}; });
   refused([](EvaluateOptions& o) { o.metrics = {"crt"}; });
   refused([](EvaluateOptions& o) { o.metrics = {}; });
   refused([](EvaluateOptions& o) { o.confidence = 1; });

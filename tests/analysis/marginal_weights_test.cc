@@ -113,6 +113,27 @@ TEST_CASE("with the true posterior of the action estimated weights are the joint
   CHECK(std::isfinite(estimated_marginal_weights(deficient, posterior)[0]));
 }
 
+TEST_CASE("joint weights are the same with a table of all values and without one") {
+  // 13 dimensions of two values are too many for a table, 12 are not.
+  const EmbeddedWorld world(13, 13);
+  const std::vector<std::size_t> all = world.all(), most(all.begin(), all.end() - 1);
+  const std::vector<double> joint = joint_marginal_weights(world.rounds(), all);
+  CHECK(world.mean(joint) == Approx(1).epsilon(1e-12));
+  CHECK(world.mean(joint_marginal_weights(world.rounds(), most)) == Approx(1).epsilon(1e-12));
+  MarginalWeights weights(world.rounds(), Marginal::kJoint, all);
+  std::vector<double> some(300);
+  weights(1000, some);
+  for (std::size_t i = 0; i < 300; ++i) CHECK(some[i] == joint[1000 + i]);
+  // As a source of weights they give the same estimate as in a column.
+  const std::vector<double> reward(joint.size(), 1.0);
+  ActionRounds column, source;
+  column.reward = source.reward = reward;
+  column.weight = joint;
+  source.weigh = weights;
+  CHECK(action_terms(parse_estimator("ips"), source) == joint);
+  CHECK(action_weights(source) == joint);
+}
+
 TEST_CASE("selection of dimensions stops at the first that disagrees") {
   using Dims = std::vector<std::size_t>;
   const auto choose = [](Prune prune, double drift) {

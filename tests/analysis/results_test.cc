@@ -33,10 +33,14 @@ Results some_results() {
   estimate.lift_standard_error = 0.007;
   estimate.ess = 812.5;
   estimate.max_weight = 20;
+  estimate.mean_weight = {0.98, 0.95, 1.01};
+  estimate.zero_weight_share = 0.25;
+  estimate.pareto_k = 0.625;
   estimate.warnings = {"do not trust: 3 of 40,000 pages carry half the weight"};
   policy.estimates = {estimate, estimate};
   policy.estimates[1].lift.reset();
   policy.estimates[1].lift_standard_error = 0;
+  policy.estimates[1].pareto_k.reset();
   policy.live["ctr"] = {0.12, 0.001, true};
   LiveLift lift;
   lift.lift = {0.02, 0.01, 0.03};
@@ -83,6 +87,10 @@ TEST_CASE("results survive a trip through JSON to the last bit") {
   CHECK(std::isnan(estimate.high));
   CHECK(estimate.lift->low == 0.01);
   CHECK_FALSE(back.policies[0].estimates[1].lift.has_value());
+  CHECK(back.policies[0].estimates[0].mean_weight.low == 0.95);
+  CHECK(back.policies[0].estimates[0].zero_weight_share == 0.25);
+  CHECK(back.policies[0].estimates[0].pareto_k == 0.625);
+  CHECK_FALSE(back.policies[0].estimates[1].pareto_k.has_value());
   CHECK(back.policies[0].offline.at("auc_click") == 0.1 + 0.2);
   CHECK(back.policies[0].lift.at("ctr").ab.high == 0.07);
   CHECK(back.policies[0].offline_verdict == Verdict::kReject);

@@ -107,3 +107,12 @@ TEST_CASE("no sessions and weights of zero throughout are refused") {
   CHECK_THROWS_AS(return_cdf(CdfEstimator::kSntis, sessions.view()), Error);
   CHECK_NOTHROW(return_cdf(CdfEstimator::kTis, sessions.view()));
 }
+
+TEST_CASE("the expected return is the mean of the distribution where nothing is clipped") {
+  const Sessions sessions;
+  for (const CdfEstimator estimator : {CdfEstimator::kDm, CdfEstimator::kSntis})
+    CHECK(expected_return(estimator, sessions.view()).value ==
+          Approx(return_cdf(estimator, sessions.view()).mean()).epsilon(1e-13));
+  CHECK(expected_return(CdfEstimator::kTis, sessions.view()).value ==
+        Approx(estimate_sessions(trajectory_estimators().at("tis"), sessions.view()).value));
+}

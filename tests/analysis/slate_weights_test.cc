@@ -147,8 +147,7 @@ TEST_CASE("slate estimators have the exact means and variances of an enumerated 
   CHECK(space.variance("sips", standard, false) == Approx(2.940820).margin(1e-6));
 }
 
-TEST_CASE(
-    "who is unbiased depends on what rewards depend on and all others err") {
+TEST_CASE("who is unbiased depends on what rewards depend on and all others err") {
   Stream stream = Rng(31).stream(Draw::kWorld, {});
   for (std::size_t m = 3; m <= 5; ++m) {
     for (std::size_t l = 2; l <= 3; ++l) {

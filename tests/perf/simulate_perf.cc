@@ -37,7 +37,7 @@ struct Simulation {
 
   void run(const std::vector<Turn>& turns) {
     setting.page.world->requests(turns, setting.rng, requests);
-    pages = recommend(*setting.policy, requests, setting.rng, &propensities);
+    recommend(*setting.policy, requests, setting.rng, pages, &propensities);
     setting.page.users->respond(requests, pages, setting.rng, responses, &truth);
     benchmark::DoNotOptimize(responses.click.data());
     benchmark::ClobberMemory();

@@ -150,6 +150,14 @@ TEST_CASE("names that lead nowhere are refused before anything runs, with their 
   CHECK_THAT(error_with("metric: ctr", "guardrails: {revenue: 0}"),
              Catch::Contains("gate.guardrails.revenue"));
   CHECK_THAT(error_with("metric: ctr", "estimator: sndr"), Catch::Contains("gate.estimator"));
+  CHECK_THAT(error_with("gate:", "estimate: {estimators: [iips, drr]}\ngate:"),
+             Catch::Contains("estimate.estimators: unknown estimator 'drr'; did you mean 'dr'?"));
+  CHECK_THAT(error_with("gate:", "estimate: {estimators: [sgdr_2]}\ngate:"),
+             Catch::Contains("estimate.estimators: sgdr_2: lambda is 2, allowed is [0, 1]"));
+  CHECK_THAT(error_with("gate:", "estimate: {estimators: [iips, ix_0.1]}\ngate:"),
+             Catch::Contains("estimate.estimators: 'ix_0.1' scores single actions"));
+  CHECK_THAT(error_with("gate:", "estimate: {estimators: [iips, ipw, ips]}\ngate:"),
+             Catch::Contains("a name stands here twice"));
   CHECK_THAT(error_with("metric: ctr", "candidates: [curated]"),
              Catch::Contains("it is the baseline"));
   CHECK_THAT(error_with("gate:", "estimate: {log_subset: dice}\ngate:"),
@@ -199,4 +207,13 @@ TEST_CASE("an included file comes first and what stands in the file goes over it
   CHECK_THROWS_WITH(load_scenario(folder.write("lost.yaml", "include: none.yaml\n")),
                     Catch::Contains("none.yaml: no such file"));
   CHECK_THROWS_WITH(load_scenario(folder.path()), Catch::Contains("not a file"));
+}
+
+TEST_CASE("estimators of a scenario are written in full with their hyper-parameters") {
+  const std::string text = replaced(
+      kScenario, "gate: {metric: ctr}",
+      "estimate: {estimators: [ipw, dr_clip, dros_inf]}\ngate: {metric: ctr, estimator: ipw}");
+  const Scenario scenario = parse(text);
+  CHECK(scenario.estimate.estimators == std::vector<std::string>{"ips", "dr_clip_10", "dros_inf"});
+  CHECK(scenario.gate.rule.estimator == "ips");
 }

@@ -8,7 +8,7 @@ using namespace rehearsal;
 using namespace rehearsal::testing;
 
 TEST_CASE("every click model's examination is recovered from a million impressions", "[.slow]") {
-  constexpr std::size_t kSessions = 100000, kRanks = 10, kParts = 10;
+  constexpr std::size_t kSessions = 100000, kRanks = 10, kParts = 40;
   const auto gamma = [] {
     std::string text = "[";
     for (std::size_t r = 1; r <= kRanks; ++r) {
@@ -37,7 +37,7 @@ TEST_CASE("every click model's examination is recovered from a million impressio
     INFO(fit.yaml() << " after " << fit.iterations << " rounds");
     const std::vector<double> expected = mean_examination(made.truth, made.sessions);
     const std::vector<double> seen = mean_examination(fit, made.sessions);
-    // The standard error of a rank: of the fits to ten disjoint parts of the users, over root 10.
+    // The standard error of a rank: of fits to 40 disjoint parts of the users, over root 40.
     std::vector<double> sum(kRanks, 0.0), square(kRanks, 0.0);
     for (std::size_t p = 0; p < kParts; ++p) {
       const ClickSessions part =
