@@ -10,6 +10,7 @@ namespace rehearsal::deezer {
 namespace {
 
 constexpr std::size_t kMostCards = 64;
+constexpr std::size_t kAhead = 4;  // users whose features are on their way
 
 REHEARSAL_INLINE float sum_of(const Eight& x) {
   return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
@@ -64,6 +65,11 @@ struct Batch {
 REHEARSAL_INLINE void batch_body(const Batch& batch) {
   float probability[kMostCards];
   for (std::size_t i = 0; i < batch.users.size(); ++i) {
+    // Users are many more than the caches hold.
+    if (i + kAhead < batch.users.size()) {
+      const float* row = batch.user_rows.row(batch.users[i + kAhead]);
+      for (std::size_t j = 0; j < batch.user_rows.width(); j += 16) __builtin_prefetch(row + j);
+    }
     probabilities_body(batch.user_rows.row(batch.users[i]), batch.playlists,
                        batch.slates.subspan(i * batch.n_cards, batch.n_cards), probability);
     batch.first[i] = static_cast<std::uint8_t>(
