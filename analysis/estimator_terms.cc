@@ -1,5 +1,8 @@
 #include "analysis/estimator_terms.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace rehearsal::terms {
 
 // --- layouts ---------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include "scenarios/arrays/arrays.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
