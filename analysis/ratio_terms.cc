@@ -10,6 +10,11 @@ namespace rehearsal {
 PointEstimate estimate_terms(const TermLayout& layout, std::span<const double> terms) {
   const std::size_t width = layout.n_columns, n = terms.size() / width;
   REHEARSAL_CHECK(n > 0 && terms.size() == n * width);
+  if (width <= TermSums::kMostColumns) {
+    TermSums few(layout);
+    few.add(terms);
+    return few.estimate();
+  }
   std::vector<double> sums(width, 0.0), gradient(width + 1);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t c = 0; c < width; ++c) sums[c] += terms[i * width + c];
