@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/slate_estimators.h"
+#include "sim/core/rng.h"
 #include "tests/support/tabular_policy.h"
 
 namespace rehearsal::testing {
@@ -151,6 +152,20 @@ class EnumeratedSlates {
   std::vector<double> pscore_, item_position_, cascade_;
   std::vector<double> pi_pscore_, pi_item_position_, pi_cascade_, q_hat_, action_dist_;
 };
+
+/// Marginals (l, m) of a table.
+inline RowMatrix marginals_of(const EnumeratedSlates& space, const TabularSlates::Table& table) {
+  RowMatrix out(static_cast<Eigen::Index>(space.l()), static_cast<Eigen::Index>(space.m()));
+  space.distribution(table).marginals(0, out);
+  return out;
+}
+
+/// Plackett-Luce weights of a random instance.
+inline std::vector<double> random_weights(std::size_t n, Stream& stream) {
+  std::vector<double> w(n);
+  for (double& each : w) each = .2 + stream.uniform();
+  return w;
+}
 
 /// Product of one distribution a position, items may repeat. Args: p: (l, m).
 inline TabularSlates::Table product_table(const std::vector<std::vector<double>>& p) {
