@@ -1,0 +1,108 @@
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/scenarios/program.h"
+#include "users/click_model.h"
+
+using namespace rehearsal;
+using nlohmann::json;
+
+namespace {
+
+const std::string kCarouselPage =
+    std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/carousel_page.yaml";
+
+/// Runs a scenario file, small. Returns: results.json.
+json run_small(const std::string& file, const std::vector<std::string>& settings) {
+  const TemporaryFolder folder;
+  std::vector<std::string> call{"run", file, "--out", folder.path("run"), "--threads", "1"};
+  for (const std::string& setting : settings) {
+    call.push_back("--set");
+    call.push_back(setting);
+  }
+  const Called called = call_program(call);
+  INFO(called.err);
+  REQUIRE(called.status == 0);
+  return json::parse(bytes_of(folder.path("run/results.json")));
+}
+
+double live(const json& results, const std::string& policy, const std::string& metric) {
+  for (const json& candidate : results["policies"])
+    if (candidate["name"] == policy) return candidate["live"][metric]["value"];
+  FAIL("no policy " << policy);
+  return 0;
+}
+
+/// A small scenario whose users read pages as a click model does.
+std::string scenario_of(const std::string& users) {
+  return "name: small\n"
+         "world: {type: catalogue, users: 100, items: 400, modules: 3, slots: 2, candidates: 4, "
+         "positions: 3}\n"
+         "users: {" +
+         users +
+         "}\n"
+         "policies:\n"
+         "  - {name: random, type: uniform}\n"
+         "  - {name: curated, type: static_order}\n"
+         "  - {name: popular, type: popularity}\n"
+         "log: {policy: random, pages: 1500}\n"
+         "estimate: {metrics: [ctr, dwell], estimators: [iips, snips]}\n"
+         "live: {baseline: curated, pages: 600, metrics: [ctr, dwell, carts]}\n"
+         "gate: {estimator: iips}\n";
+}
+
+/// Keys that a model cannot do without on six cells.
+std::string keys_of(const std::string& model) {
+  if (model == "dcm") return ", lambda: [0.7, 0.6, 0.5, 0.5, 0.5]";
+  if (model == "ubm")
+    return ", gamma: [[1], [0.8, 0.9], [0.6, 0.7, 0.9], [0.5, 0.5, 0.6, 0.8], [0.4, 0.4, 0.5, 0.6, "
+           "0.8], [0.3, 0.3, 0.4, 0.5, 0.6, 0.8]]";
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("the carousel page's scenario runs, and no policy beats the oracle on clicks") {
+  const json results = run_small(
+      kCarouselPage, {"world.users=300", "world.items=600", "log.pages=6000", "live.pages=3000"});
+  const double best = live(results, "oracle_click", "ctr");
+  for (const json& policy : results["policies"]) {
+    INFO(policy["name"]);
+    for (const auto& [metric, value] : policy["live"].items()) CHECK(value["exact"] == true);
+    CHECK(policy["live"]["ctr"]["value"] <= best);
+  }
+}
+
+TEST_CASE("every click model's users run from log to decision") {
+  for (const ClickModelEntry& model : click_models().entries()) {
+    INFO(model.name);
+    const TemporaryFolder folder;
+    const std::string file = folder.path("scenario.yaml");
+    write_text_atomically(file, scenario_of("type: " + model.name + keys_of(model.name)));
+    const json results = run_small(file, {});
+    for (const json& policy : results["policies"]) {
+      CHECK(policy["live"]["ctr"]["value"] > 0);
+      CHECK(policy["live"]["dwell"]["exact"] == true);
+      CHECK(policy["estimates"].size() == 4);
+    }
+  }
+}
+
+TEST_CASE("users that the world or its pages cannot carry are refused with the key") {
+  const TemporaryFolder folder;
+  const std::string file = folder.path("scenario.yaml");
+  const auto refusal = [&](const std::string& users) {
+    write_text_atomically(file, scenario_of(users));
+    const Called called = call_program({"validate", file});
+    CHECK(called.status == 2);
+    return called.err;
+  };
+  CHECK_THAT(refusal("type: dcm, lambda: [0.5]"), Catch::Contains("lambda: has 1 entries"));
+  CHECK_THAT(refusal("type: dbn, gamma: 1.5"), Catch::Contains("users.gamma: expected"));
+  CHECK_THAT(refusal("type: dbn, attraction: {logit: .nan}"),
+             Catch::Contains("users.attraction.logit"));
+  CHECK_THAT(refusal("type: dbn, attraction: {daypart: [1, 2]}"), Catch::Contains("daypart"));
+  CHECK_THAT(refusal("type: item_page"), Catch::Contains("needs a world of type item_page"));
+  CHECK_THAT(refusal("type: carousel_page, no_click: {continue: 0.5, leave_row: 0.2, exit: 0.2}"),
+             Catch::Contains("no_click"));
+}
