@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "sim/log/log.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
 #include "users/click_model.h"
