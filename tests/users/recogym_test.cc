@@ -296,7 +296,8 @@ TEST_CASE("recogym: events of a life have the expectations of the chain with its
   rest << 1 - 0.74, -0.25, -(c + (1 - c) * 0.05), 1 - (1 - c) * 0.94;
   const Eigen::RowVector2d expected = rest.inverse().row(0);
   Sample organic, bandit;
-  for (const RecoGymLife& life : live(*environment, 5, 20000)->lives) {
+  const auto played = live(*environment, 5, 20000);
+  for (const RecoGymLife& life : played->lives) {
     organic.add(life.organic);
     bandit.add(life.bandit);
   }
