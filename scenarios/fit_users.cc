@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "scenarios/yaml_tree.h"
 #include "sim/core/error.h"
 #include "sim/log/source.h"
+#include "users/carousel_page_fit.h"
+#include "users/page_users.h"
 
 namespace rehearsal {
 
@@ -16,6 +19,69 @@ namespace {
 
 constexpr std::size_t kMostGroups = 12;  // entities with a line of their own
 constexpr std::size_t kQuarters = 4;
+constexpr std::size_t kParts = 10;  // of the users, for standard errors
+constexpr const char* kPageModel = "carousel_page";
+
+/// Values that carousel_page holds.
+CarouselPageConfig read_held(const FitUsersOptions& options) {
+  if (options.held.empty()) return {};
+  const Tree tree = load_tree(options.held);
+  const auto refuse = [&](const std::string& message) {
+    throw Error(ErrorKind::kInput, options.held + ": users: " + message);
+  };
+  const YAML::Node users = tree.root["users"];
+  if (!users.IsDefined() || !users.IsMap()) refuse("is missing; --held reads what stands there");
+  if (options.model != kPageModel) refuse("nothing is held in a fit of " + options.model);
+  if (!users["type"].IsDefined() || users["type"].Scalar() != kPageModel)
+    refuse("type: expected carousel_page");
+  const auto types = read_carousel_page({click_model_keys(users), tree.source.child("users")});
+  if (types.size() > 1) refuse("user_types: a fit is of one type of user");
+  return types[0].config;
+}
+
+/// Reads logs and fits as the model asks.
+class Fitting {
+ public:
+  explicit Fitting(const FitUsersOptions& options) : options_(options), held_(read_held(options)) {}
+
+  ClickSessions read(const RoundSource& log) const {
+    return pages() ? read_page_sessions(log) : read_click_sessions(log);
+  }
+  ClickFit fit(const ClickSessions& sessions) const {
+    return pages() ? fit_carousel_page(sessions, held_, options_.threads)
+                   : fit_clicks(options_.model, sessions);
+  }
+  /// Standard errors of fit.fitted: the spread over disjoint parts of the users, by root of parts.
+  std::vector<double> standard_errors(const RoundSource& log, const Rng& rng,
+                                      const ClickSessions& all) const {
+    std::vector<double> sum, square;
+    for (std::size_t p = 0; pages() && p < kParts; ++p) {
+      const double low = static_cast<double>(p) / kParts;
+      const double high = static_cast<double>(p + 1) / kParts;
+      ClickSessions part = read(users_between(log, rng, low, high));
+      part.n_ranks = all.n_ranks;
+      const ClickFit own = fit(part);
+      sum.resize(own.fitted.size());
+      square.resize(own.fitted.size());
+      for (std::size_t k = 0; k < sum.size(); ++k) {
+        sum[k] += own.fitted[k].second;
+        square[k] += own.fitted[k].second * own.fitted[k].second;
+      }
+    }
+    std::vector<double> out;
+    for (std::size_t k = 0; k < sum.size(); ++k) {
+      const double variance = (square[k] - sum[k] * sum[k] / kParts) / (kParts - 1);
+      out.push_back(std::sqrt(std::max(0.0, variance) / kParts));
+    }
+    return out;
+  }
+
+ private:
+  bool pages() const { return options_.model == kPageModel; }
+
+  const FitUsersOptions& options_;
+  CarouselPageConfig held_;
+};
 
 /// The group of each entity and the groups' names.
 struct Groups {
@@ -168,20 +234,27 @@ std::string fidelity_text(const Fidelity& f) {
 
 }  // namespace
 
+std::vector<std::string> fittable_users() {
+  std::vector<std::string> names = fittable_click_models();
+  names.emplace_back(kPageModel);
+  return names;
+}
+
 FitUsersReport fit_users(const LogReader& log, const FitUsersOptions& options) {
   const RoundSource source = source_of(log);
   const Rng rng(options.seed);
-  ClickSessions train = read_click_sessions(users_between(source, rng, 0, 1 - options.held_out));
-  ClickSessions test = read_click_sessions(users_between(source, rng, 1 - options.held_out, 1));
+  const Fitting fitting(options);
+  ClickSessions train = fitting.read(users_between(source, rng, 0, 1 - options.held_out));
+  ClickSessions test = fitting.read(users_between(source, rng, 1 - options.held_out, 1));
   check_share(train, "left to fit to");
   check_share(test, "held out");
-  ClickSessions all = read_click_sessions(source);
+  ClickSessions all = fitting.read(source);
   train.n_ranks = test.n_ranks = all.n_ranks;
   FitUsersReport report;
   report.log = log.folder().string();
   report.n_train = train.n_impressions();
   report.n_test = test.n_impressions();
-  const ClickFit trained = fit_clicks(options.model, train);
+  const ClickFit trained = fitting.fit(train);
   report.conditional = score_clicks(click_predictions(trained, test, true), test);
   report.unconditional = score_clicks(click_predictions(trained, test, false), test);
   const std::vector<double> rates = click_rates(train);
@@ -190,14 +263,15 @@ FitUsersReport fit_users(const LogReader& log, const FitUsersOptions& options) {
   report.baseline = score_clicks(q, test);
   ClickSessions other;
   if (options.compare != nullptr) {
-    other = read_click_sessions(source_of(*options.compare));
+    other = fitting.read(source_of(*options.compare));
     check_same_items(all, other, *options.compare);
     if (other.n_ranks > all.n_ranks)
       throw Error(ErrorKind::kInput,
                   fmt::format("{}: has {} ranks, the first log only {}",
                               options.compare->folder().string(), other.n_ranks, all.n_ranks));
   }
-  report.fit = fit_clicks(options.model, all);
+  report.fit = fitting.fit(all);
+  report.stderrs = fitting.standard_errors(source, rng, all);
   report.own = compare(report.fit, all, log);
   if (options.compare != nullptr) report.other = compare(report.fit, other, *options.compare);
   return report;
@@ -216,6 +290,9 @@ std::string to_json(const FitUsersReport& report) {
   json["model"] = report.fit.type;
   for (const auto& [key, value] : report.fit.parameters)
     json["parameters"][key] = nlohmann::json::parse(value);
+  for (std::size_t k = 0; k < report.fit.fitted.size(); ++k)
+    json["fitted"][report.fit.fitted[k].first] = {{"value", report.fit.fitted[k].second},
+                                                  {"stderr", report.stderrs[k]}};
   json["notes"] = report.fit.notes;
   json["log"] = report.log;
   json["impressions"] = {{"fitted", report.n_train}, {"held_out", report.n_test}};
@@ -230,6 +307,11 @@ std::string to_json(const FitUsersReport& report) {
 std::string to_text(const FitUsersReport& report) {
   std::string text = fmt::format("{} fitted to {}\n", report.fit.yaml(), report.log);
   for (const std::string& note : report.fit.notes) text += "  " + note + "\n";
+  if (!report.fit.fitted.empty())
+    text += fmt::format("\n  {:<28} {:>10} {:>14}\n", "fitted", "value", "standard error");
+  for (std::size_t k = 0; k < report.fit.fitted.size(); ++k)
+    text += fmt::format("    {:<26} {:>10.6f} {:>14.6f}\n", report.fit.fitted[k].first,
+                        report.fit.fitted[k].second, report.stderrs[k]);
   text += fmt::format(
       "\nHeld-out users: {} impressions, by a fit to the {} of the others\n"
       "  {:<28} {:>12} {:>12} {:>12}\n",

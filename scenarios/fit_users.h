@@ -27,16 +27,22 @@ struct Fidelity {
   double rounds_per_session = 0;  // of the log; a click model ends with the page
 };
 
+/// What can be fitted: fittable_click_models, and carousel_page to pages of rows of items.
+std::vector<std::string> fittable_users();
+
 struct FitUsersOptions {
   std::string model;
+  std::string held{};  // of carousel_page: a file with `users:` whose values are held; "": defaults
   double held_out = 0.2;  // share of the users
   std::uint64_t seed = 1;
+  int threads = 0;
   const LogReader* compare = nullptr;  // a second log, of another policy on the same items
 };
 
 /// A model fitted to a log, judged on users that it was not fitted to.
 struct FitUsersReport {
-  ClickFit fit;  // to all users
+  ClickFit fit;                 // to all users
+  std::vector<double> stderrs;  // of fit.fitted, from fits to ten disjoint parts of the users
   std::string log;
   std::uint64_t n_train = 0, n_test = 0;            // impressions
   ClickScore conditional, unconditional, baseline;  // held-out users; model fitted to the others
@@ -46,7 +52,8 @@ struct FitUsersReport {
 
 /// Fits, scores on held-out users beside each rank's click rate, and compares with the log and with
 /// a second one, whose clicks the model never sees. Reads /observed alone.
-/// Raises: Error(kInput) for what fit_clicks refuses and for a second log of other items.
+/// Raises: Error(kInput) for what fit_clicks and fit_carousel_page refuse, for `held` with another
+/// model or with user_types, and for a second log of other items.
 FitUsersReport fit_users(const LogReader& log, const FitUsersOptions& options);
 
 /// YAML with `users:`, which a scenario can include.

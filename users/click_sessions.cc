@@ -61,6 +61,31 @@ void append_page(const LogBatch& batch, std::size_t i, const Layout& layout, Cli
   all.offsets.push_back(static_cast<std::uint32_t>(all.entity.size()));
 }
 
+struct Satisfaction {
+  double clicks = 0;
+  double engaged = 0;
+
+  void count(const ResponseBatch& responses) {
+    for (std::size_t j = 0; j < responses.engagement.size(); ++j) {
+      clicks += responses.item_click[j] != 0;
+      engaged += responses.item_click[j] != 0 && responses.engagement[j] > 0;
+    }
+  }
+};
+
+void append_rows(const LogBatch& batch, std::size_t i, ClickSessions& all) {
+  const PageBatch& pages = batch.pages;
+  const std::size_t first = pages.slot_offsets[i];
+  for (std::size_t s = first; s < pages.slot_offsets[i + 1]; ++s) {
+    const std::size_t begin = pages.item_offsets[s], n = pages.item_offsets[s + 1] - begin;
+    if (n > all.row_size) refuse("a row holds more items than the log's positions");
+    for (std::size_t k = 0; k < n; ++k)
+      push(all, pages.item[begin + k], (s - first) * all.row_size + k,
+           batch.responses.item_click[begin + k] != 0);
+  }
+  all.offsets.push_back(static_cast<std::uint32_t>(all.entity.size()));
+}
+
 void count_turns(const RequestBatch& requests, ClickSessions& all) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const bool same = i > 0 && requests.user[i] == requests.user[i - 1] &&
@@ -91,6 +116,36 @@ ClickSessions read_click_sessions(const RoundSource& log) {
     count_turns(batch.requests, all);
   }
   return all;
+}
+
+ClickSessions read_page_sessions(const RoundSource& log) {
+  ClickSessions all;
+  all.n_entities = log.schema->n_items;
+  all.row_size = log.schema->n_positions;
+  if (all.row_size == 0) refuse("it does not say how many items a row shows");
+  Satisfaction satisfaction;
+  Columns columns;
+  columns.items = true;
+  columns.propensities = false;
+  for (std::size_t shard = 0; shard < log.n_shards; ++shard) {
+    const LogBatch batch = log.read(shard, columns);
+    if (batch.size() > 0 && batch.responses.item_click.empty())
+      refuse("it has no clicks on items recorded");
+    for (std::size_t i = 0; i < batch.size(); ++i) append_rows(batch, i, all);
+    satisfaction.count(batch.responses);
+    count_turns(batch.requests, all);
+  }
+  if (satisfaction.clicks > 0) all.satisfied = satisfaction.engaged / satisfaction.clicks;
+  return all;
+}
+
+void page_rows(const ClickSessions& sessions, std::size_t i, std::vector<std::uint32_t>& offsets) {
+  offsets.assign(1, 0);
+  for (std::size_t j = sessions.offsets[i]; j < sessions.offsets[i + 1]; ++j) {
+    const std::size_t row = sessions.rank[j] / sessions.row_size;
+    while (offsets.size() < row + 2) offsets.push_back(offsets.back());
+    ++offsets.back();
+  }
 }
 
 std::vector<double> click_rates(const ClickSessions& sessions) {

@@ -30,19 +30,29 @@ constexpr Fitter kFitters[] = {
 struct SessionPage {
   const ClickFit& fit;
   const ClickSessions& sessions;
-  std::vector<std::uint32_t> row_offsets{0, 0};
+  std::vector<std::uint32_t> row_offsets{};
   std::vector<double> attraction{}, satisfaction{};
   std::vector<std::uint8_t> clicks{};
+  std::size_t first = 0;
+
+  /// The cell of an impression.
+  std::size_t cell(std::size_t j) const {
+    return sessions.row_size > 0 ? j - first : sessions.rank[j];
+  }
 
   std::size_t load(std::size_t i) {
-    const std::size_t first = sessions.offsets[i], end = sessions.offsets[i + 1];
-    const std::size_t n = first == end ? 0 : std::size_t{sessions.rank[end - 1]} + 1;
-    row_offsets[1] = static_cast<std::uint32_t>(n);
+    first = sessions.offsets[i];
+    const std::size_t end = sessions.offsets[i + 1];
+    const std::size_t n = first == end ? 0 : cell(end - 1) + 1;
+    if (sessions.row_size > 0)
+      page_rows(sessions, i, row_offsets);
+    else
+      row_offsets = {0, static_cast<std::uint32_t>(n)};
     attraction.assign(n, 0.0);
     satisfaction.assign(fit.satisfaction.empty() ? 0 : n, 0.0);
     clicks.assign(n, 0);
     for (std::size_t j = first; j < end; ++j) {
-      const std::size_t r = sessions.rank[j];
+      const std::size_t r = cell(j);
       attraction[r] = fit.attraction[sessions.entity[j]];
       if (!satisfaction.empty()) satisfaction[r] = fit.satisfaction[sessions.entity[j]];
       clicks[r] = sessions.click[j];
@@ -127,7 +137,7 @@ std::vector<double> click_predictions(const ClickFit& fit, const ClickSessions& 
     else
       model->marginals(page.cells(), examination, q);
     for (std::size_t j = sessions.offsets[i]; j < sessions.offsets[i + 1]; ++j)
-      all.push_back(q[sessions.rank[j]]);
+      all.push_back(q[page.cell(j)]);
   }
   return all;
 }
@@ -142,7 +152,7 @@ std::vector<double> mean_examination(const ClickFit& fit, const ClickSessions& s
     q.resize(n);
     model->marginals(page.cells(), examination, q);
     for (std::size_t j = sessions.offsets[i]; j < sessions.offsets[i + 1]; ++j) {
-      sum[sessions.rank[j]] += examination[sessions.rank[j]];
+      sum[sessions.rank[j]] += examination[page.cell(j)];
       ++shown[sessions.rank[j]];
     }
   }

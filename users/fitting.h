@@ -16,6 +16,8 @@ struct ClickFit {
   std::vector<double> satisfaction;                             // (n_entities), or empty
   std::vector<std::string> notes;                               // what was assumed, in words
   std::size_t iterations = 0;
+  std::vector<std::pair<std::string, double>> fitted{};  // the numbers among the parameters that
+                                                         // carousel_page fits
 
   std::string yaml() const;  // "{type: .., ..}"
   std::unique_ptr<ClickModel> model() const;

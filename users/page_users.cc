@@ -284,6 +284,8 @@ void try_page(const ClickModel& clicks, const PluginConfig& plugin, const World&
 
 }  // namespace
 
+YAML::Node click_model_keys(const YAML::Node& users) { return without(users, own_keys(), false); }
+
 std::vector<FieldDescription> describe_page_users(const ClickModelEntry& clicks) {
   std::vector<FieldDescription> fields = clicks.describe();
   for (FieldDescription& field : describe_fields<PageUsersConfig>())
@@ -298,8 +300,7 @@ std::unique_ptr<UserModel> make_page_users(const ClickModelEntry& clicks,
   const YAML::Node own = without(plugin.node, own_keys(), true);
   const auto config = PluginConfig{own, plugin.source}.read<PageUsersConfig>();
   check_config(config, plugin);
-  const YAML::Node rest = without(plugin.node, own_keys(), false);
-  std::unique_ptr<ClickModel> model = clicks.make({rest, plugin.source});
+  std::unique_ptr<ClickModel> model = clicks.make({click_model_keys(plugin.node), plugin.source});
   try_page(*model, plugin, world);
   return std::make_unique<PageUsers>(std::move(model), config, world, rng);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <yaml-cpp/yaml.h>
+
 #include <memory>
 #include <vector>
 
@@ -11,6 +13,9 @@ namespace rehearsal {
 /// Keys of a click model as users of a scenario: its own, then `attraction`, `after_click` and
 /// `over_time`.
 std::vector<FieldDescription> describe_page_users(const ClickModelEntry& clicks);
+
+/// The keys of `users:` that are the click model's own, without those three.
+YAML::Node click_model_keys(const YAML::Node& users);
 
 /// Users who browse pages as a click model says, over a world of type catalogue: items attract by
 /// how they match the user, clicks are followed by dwell, reactions and purchases, and the user

@@ -46,11 +46,12 @@ void add_fit(CLI::App& app, Action& action) {
       "users", "Fit a click model, score it on held-out users and compare it with the log");
   users->footer(
       example("  rehearsal fit users logs/men --model pbm --out model.yaml\n"
-              "  rehearsal fit users logs/men_random --model pbm --compare logs/men_bts"));
+              "  rehearsal fit users logs/men_random --model pbm --compare logs/men_bts\n"
+              "  rehearsal fit users runs/page --model carousel_page --held scenario.yaml"));
   users->add_option("log", options->log, "A log folder, its log.h5, or a run folder")->required();
   users->add_option("--model", options->options.model, "What to fit")
       ->required()
-      ->check(CLI::IsMember(fittable_click_models()))
+      ->check(CLI::IsMember(fittable_users()))
       ->type_name("NAME");
   users->add_option("--out", options->out, "Writes 'users:' there, for a scenario to include")
       ->type_name("FILE.yaml");
@@ -62,10 +63,16 @@ void add_fit(CLI::App& app, Action& action) {
       ->add_option("--compare", options->compare,
                    "A second policy's log of the same items: its CTR is predicted")
       ->type_name("LOG");
+  users
+      ->add_option(
+          "--held", options->options.held,
+          "A scenario whose users: hold what carousel_page does not fit; else its defaults")
+      ->type_name("FILE.yaml");
   users->add_option("--held-out", options->options.held_out, "Share of the users to judge by")
       ->check(CLI::Range(0.01, 0.99))
       ->type_name("P");
   users->add_option("--seed", options->options.seed, "Of who is held out")->type_name("N");
+  add_threads_option(*users, options->options.threads);
   users->add_flag("--json", options->json, "Print JSON");
   users->callback(
       [options, &action] { action = [options] { return fit_users_to_log(*options); }; });

@@ -73,3 +73,44 @@ TEST_CASE("the real sample's position bias is fitted and each log predicts the o
     CHECK(error < 4 * std::hypot(own["stderr"].get<double>(), there["stderr"].get<double>()));
   }
 }
+
+TEST_CASE("fit users fits carousel_page to a simulated log and a scenario can include the result",
+          "[fit]") {
+  const Folder folder;
+  const std::string scenario = folder.write(
+      "page.yaml",
+      "name: page\nseed: 1\n"
+      "world: {type: catalogue, users: 500, items: 60, modules: 4, slots: 3, candidates: 8, "
+      "positions: 6}\n"
+      "users: {type: carousel_page, row_entry: 0.8, visible: 4, swipe_step: 2, "
+      "attraction: {match: 0.1}}\n"
+      "policies:\n  - {name: random, type: uniform}\n"
+      "log: {policy: random, pages: 2000}\nlive: {baseline: random, pages: 100}\n");
+  const std::string run = folder.path("run"), out = folder.path("model.yaml");
+  REQUIRE(call_program({"simulate", scenario, "--out", run}).status == 0);
+  const Called called = call_program({"fit", "users", run, "--model", "carousel_page", "--held",
+                                      scenario, "--out", out, "--json"});
+  INFO(called.err);
+  REQUIRE(called.status == 0);
+  const json report = json::parse(called.out);
+  for (const char* key : {"row_entry", "next_row", "no_click.continue", "no_click.exit"})
+    CHECK(report["fitted"][key]["stderr"].get<double>() > 0);
+  const json& held_out = report["held_out"];
+  for (const char* which : {"conditional", "unconditional"})
+    CHECK(held_out[which]["log_likelihood"].get<double>() >
+          held_out["click_rate_by_rank"]["log_likelihood"].get<double>());
+  CHECK(YAML::LoadFile(out)["users"]["swipe_step"].as<int>() == 2);
+  const std::string again = folder.write(
+      "again.yaml",
+      "include: model.yaml\nname: again\nseed: 1\n"
+      "world: {type: catalogue, users: 500, items: 60, modules: 4, slots: 3, candidates: 8, "
+      "positions: 6}\n"
+      "policies:\n  - {name: random, type: uniform}\n"
+      "log: {policy: random, pages: 100}\nlive: {baseline: random, pages: 100}\n");
+  const Called validated = call_program({"validate", again});
+  INFO(validated.err);
+  CHECK(validated.status == 0);
+  const Called list = call_program({"fit", "users", run, "--model", "pbm", "--held", scenario});
+  CHECK(list.status == 2);
+  CHECK(list.err.find("nothing is held in a fit of pbm") != std::string::npos);
+}
