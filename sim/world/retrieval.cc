@@ -1,7 +1,6 @@
 #include "sim/world/retrieval.h"
 
 #include <algorithm>
-#include <bit>
 #include <type_traits>
 
 #include "sim/core/error.h"
