@@ -105,6 +105,14 @@ void show_modules(const SlateDistribution& modules, const RequestBatch& requests
   }
 }
 
+void copy_items(const std::uint32_t* from, std::size_t n, std::uint32_t* to) {
+  constexpr std::size_t kUsual = 8;  // of a size the compiler knows: no call, no loop
+  if (n == kUsual)
+    std::copy_n(from, kUsual, to);
+  else
+    for (std::size_t k = 0; k < n; ++k) to[k] = from[k];
+}
+
 /// Places the items of all shown modules as they were retrieved.
 void show_retrieved(const RequestBatch& requests, std::span<const std::uint16_t> slates,
                     PageBatch& pages) {
@@ -123,7 +131,7 @@ void show_retrieved(const RequestBatch& requests, std::span<const std::uint16_t>
       const std::uint32_t* from = requests.candidate.data() + requests.candidate_offsets[e];
       std::uint32_t* to = pages.item.data() + pages.item_offsets[slot];
       const std::size_t n = pages.item_offsets[slot + 1] - pages.item_offsets[slot];
-      for (std::size_t k = 0; k < n; ++k) to[k] = from[k];
+      copy_items(from, n, to);
     }
 }
 

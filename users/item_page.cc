@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "sim/core/draws.h"
 #include "sim/core/error.h"
 #include "sim/truth.h"
 #include "sim/world/world.h"
@@ -27,6 +28,15 @@ const Both& both(const std::array<double, 2>& values) {
 }
 
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
+
+/// Writes a whole row of impressions: 1 for the first n_seen items, 0 for the others.
+inline void fill_seen(std::uint8_t* row, std::size_t n_items, std::size_t n_seen) {
+  constexpr std::size_t kUsual = 8;  // of a size the compiler knows: no call, one store
+  if (n_items == kUsual)
+    for (std::size_t j = 0; j < kUsual; ++j) row[j] = j < n_seen;
+  else
+    for (std::size_t j = 0; j < n_items; ++j) row[j] = j < n_seen;
+}
 
 /// What holds for one slot of a page, exactly.
 struct SlotTruth {
@@ -112,7 +122,7 @@ class ItemPageUsers : public UserModel {
   std::vector<std::array<double, 2>> weights_;  // (n_modules * kLatents) click, purchase
   std::vector<double> item_attraction_;         // (n_items)
   std::vector<float> price_;                    // (n_items)
-  std::array<double, 2> most_swipes_{};         // by device
+  std::array<std::uint64_t, 2> swipe_words_{};  // by device: how many words may mean a swipe
   bool row_effects_ = false;
 };
 
@@ -134,7 +144,7 @@ ItemPageUsers::ItemPageUsers(const ItemPageUsersConfig& config, const World& wor
     price_.push_back(static_cast<float>(price));
   browsing_[0] = {config.go_on, config.swipe, static_cast<std::size_t>(config.window_desktop)};
   browsing_[1] = {config.go_on, config.swipe, static_cast<std::size_t>(config.window_mobile)};
-  most_swipes_ = {browsing_[0].most_swipes(), browsing_[1].most_swipes()};
+  swipe_words_ = {words_below(browsing_[0].most_swipes()), words_below(browsing_[1].most_swipes())};
 }
 
 void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pages, std::size_t i,
@@ -145,15 +155,20 @@ void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pa
   const std::size_t first = pages.slot_offsets[i];
   const std::size_t n = pages.n_shown(i);
   REHEARSAL_CHECK(n <= theta_[on].size());
-  double reach = 1;
+  // All logits before the first exponential, a call that would take x from the registers.
+  Both logits[kMostSlots];
   for (std::size_t k = 0; k < n; ++k) {
     const std::size_t m = pages.module[first + k];
     Both logit = both(bias_[m]);
     for (std::size_t d = 0; d < kLatents; ++d) logit += both(weights_[m * kLatents + d]) * x[d];
-    double click = logit[0];
+    logits[k] = logit;
+  }
+  double reach = 1;
+  for (std::size_t k = 0; k < n; ++k) {
+    double click = logits[k][0];
     double factor = 1;
     if (row_effects_) row_effects(pages, i, k, on, click, factor);
-    const Both chance = 1 / (1 + Both{std::exp(-click), std::exp(-logit[1])});
+    const Both chance = 1 / (1 + Both{std::exp(-click), std::exp(-logits[k][1])});
     SlotTruth& slot = page[k];
     slot.examination = theta_[on][k];
     slot.reach = reach;
@@ -204,7 +219,7 @@ void ItemPageUsers::respond(const RequestBatch& requests, const PageBatch& pages
   responses.click.resize(n_slots);
   responses.purchase.assign(n_slots, 0);
   responses.revenue.assign(n_slots, 0);
-  responses.impression.assign(pages.item.size(), 0);
+  responses.impression.resize(pages.item.size());
   responses.item_click.assign(pages.item.size(), 0);
   responses.item_purchase.assign(pages.item.size(), 0);
   if (truth != nullptr) {
@@ -249,7 +264,7 @@ RowVisit* ItemPageUsers::respond_page(const RequestBatch& requests, const PageBa
   const SlotColumns out = columns;
   const std::size_t on = device(requests, i);
   const std::size_t window = browsing_[on].window;
-  const double most_swipes = most_swipes_[on];
+  const std::uint64_t swipe_words = swipe_words_[on];
   const double cascade_stop = config_.cascade_stop;
   const std::size_t first_slot = pages.slot_offsets[i];
   const std::size_t n_shown = pages.n_shown(i);
@@ -264,10 +279,10 @@ RowVisit* ItemPageUsers::respond_page(const RequestBatch& requests, const PageBa
     const bool examined = reading & (look < slot.examination);
     const bool click = reading & (look < slot.examination * slot.alpha);
     const bool purchase = click & (buy < slot.kappa);
-    const bool swipes = examined & (Stream::to_uniform(words[3]) < most_swipes);
+    const bool swipes = examined & (words[3] < swipe_words);
     const std::size_t n_items = items[k + 1] - items[k];
     out.click[at] = click;
-    std::fill_n(out.impression + items[k], std::min(n_items, window), std::uint8_t{1});
+    fill_seen(out.impression + items[k], n_items, window);
     *visits = {static_cast<std::uint32_t>(at), words, static_cast<std::uint32_t>(i),
                static_cast<std::uint8_t>(on), purchase};
     visits += click | (swipes & (n_items > window));
@@ -303,9 +318,7 @@ void ItemPageUsers::respond_row(const PageBatch& pages, const RowVisit& visit,
   } else {
     windows = windows_without_click(browsing, shown, Stream::to_uniform(visit.words[3]));
   }
-  const std::size_t seen = std::min(n_items, windows * browsing.window);
-  std::fill_n(responses.impression.begin() + static_cast<std::ptrdiff_t>(first), seen,
-              std::uint8_t{1});
+  fill_seen(responses.impression.data() + first, n_items, windows * browsing.window);
 }
 
 ExpectedBatch ItemPageUsers::expected(const RequestBatch& requests, const PageBatch& pages) const {

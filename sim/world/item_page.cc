@@ -89,10 +89,6 @@ void ItemPageWorld::draw(std::span<const Turn> turns, const Rng& rng, Words& wor
   normal_quantiles({words.normal.front().data(), 3 * turns.size()});
 }
 
-const ItemPageWorld::SeedItem& ItemPageWorld::seed_item(const Words& words, std::size_t i) const {
-  return seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
-}
-
 void ItemPageWorld::fill_features(const User& user, const std::uint32_t* session,
                                   const std::uint32_t* request, const std::array<double, 3>& normal,
                                   float* context, float* x) const {
@@ -124,7 +120,7 @@ std::uint32_t ItemPageWorld::fill_eligible(const std::uint32_t* words,
   std::uint32_t n_eligible = 0;
   for (std::size_t m = 0; m < n_modules_; ++m) {
     module[n_eligible] = static_cast<std::uint16_t>(m);
-    n_eligible += Stream::to_uniform(words[m]) < eligibility_[m] ? 1 : 0;
+    n_eligible += words[m] < eligible_words_[m] ? 1 : 0;
   }
   return n_eligible;
 }
@@ -140,13 +136,18 @@ void ItemPageWorld::retrieve_chunk(std::span<const Turn> turns, std::size_t firs
              offsets, out.module, std::span(words.retrieval).subspan(4 * block * n, 4 * n));
   words.seed_place.resize(n);
   words.pool.resize(n);
-  std::size_t at = 0;
+  // Plain pointers: a byte stored through a vector makes the compiler read all others anew.
+  std::uint8_t* place = words.seed_place.data();
+  const std::uint32_t** pool = words.pool.data();
+  const std::uint16_t* module = out.module.data();
+  const std::size_t pool_size = retrieval_.pool_size;
   for (std::size_t i = 0; i < turns.size(); ++i) {
     const SeedItem& seed = seed_item(words, i);
-    for (std::uint32_t e = offsets[i]; e < offsets[i + 1]; ++e, ++at) {
-      words.seed_place[at] = seed.place[out.module[e]];
-      words.pool[at] =
-          pools_.data() + (seed.category * n_modules_ + out.module[e]) * retrieval_.pool_size;
+    const std::uint32_t* first_pool = pools_.data() + seed.category * n_modules_ * pool_size;
+    const std::uint32_t end = offsets[i + 1];
+    for (std::uint32_t e = offsets[i]; e < end; ++e) {
+      *place++ = seed.place[module[e]];
+      *pool++ = first_pool + module[e] * pool_size;
     }
   }
   words.chosen.resize(n);

@@ -81,6 +81,7 @@ void ItemPageWorld::draw_modules(const Rng& rng) {
   parameters_["click_weights"] = {{n_modules_, kItemPageLatents}, click_weights};
   parameters_["purchase_bias"] = {{n_modules_}, purchase_bias};
   parameters_["purchase_weights"] = {{n_modules_, kItemPageLatents}, purchase_weights};
+  for (const double p : eligibility_) eligible_words_.push_back(words_below(p));
   parameters_["eligibility"] = {{n_modules_}, eligibility_};
 }
 

@@ -65,7 +65,9 @@ class ItemPageWorld final : public World {
   std::uint32_t fill_eligible(const std::uint32_t* words, std::uint16_t* module) const;
   void retrieve_chunk(std::span<const Turn> turns, std::size_t first, const Rng& rng, Words& words,
                       RequestBatch& out) const;
-  const SeedItem& seed_item(const Words& words, std::size_t i) const;
+  const SeedItem& seed_item(const Words& words, std::size_t i) const {
+    return seeds_[index_below(words.request[4 * request_blocks() * i], n_items_)];
+  }
   std::size_t request_blocks() const { return 1 + (n_modules_ + 3) / 4; }
 
   std::uint32_t category_start(std::size_t category) const {
@@ -91,11 +93,12 @@ class ItemPageWorld final : public World {
   double activity_noise_;
   Schema schema_;
   Arrays parameters_;
-  std::vector<double> eligibility_;   // (n_modules)
-  std::vector<double> quality_;       // (n_items), hidden
-  std::vector<SeedItem> seeds_;       // (n_items)
-  std::vector<std::uint32_t> pools_;  // (n_categories, n_modules, pool)
-  std::vector<User> users_;           // (n_users)
+  std::vector<double> eligibility_;            // (n_modules)
+  std::vector<std::uint64_t> eligible_words_;  // (n_modules) how many of the 2^32 words mean it
+  std::vector<double> quality_;                // (n_items), hidden
+  std::vector<SeedItem> seeds_;                // (n_items)
+  std::vector<std::uint32_t> pools_;           // (n_categories, n_modules, pool)
+  std::vector<User> users_;                    // (n_users)
   std::array<std::array<float, 2>, 24> hours_{};
 };
 

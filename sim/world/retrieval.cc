@@ -1,7 +1,7 @@
 #include "sim/world/retrieval.h"
 
 #include <algorithm>
-#include <bit>
+#include <type_traits>
 
 #include "sim/core/error.h"
 
@@ -80,16 +80,28 @@ REHEARSAL_AVX2 std::size_t choose_fours(const Retrieval& retrieval,
 
 #endif
 
+/// Args: n_candidates: a number, or a constant that the compiler unrolls.
+template <class Size>
+[[gnu::always_inline]] inline void take_lists(Size n_candidates,
+                                              std::span<const std::uint64_t> chosen,
+                                              std::span<const std::uint32_t* const> pools,
+                                              std::uint32_t* to) {
+  for (std::size_t e = 0; e < chosen.size(); ++e, to += n_candidates) {
+    const std::uint32_t* pool = pools[e];
+    std::uint64_t rest = chosen[e];
+    for (std::size_t k = 0; k < n_candidates; ++k, rest &= rest - 1)
+      to[k] = pool[__builtin_ctzll(rest)];  // never of 0, which std::countr_zero looks for
+  }
+}
+
 [[gnu::always_inline]] inline void take_body(std::size_t n_candidates,
                                              std::span<const std::uint64_t> chosen,
                                              std::span<const std::uint32_t* const> pools,
                                              std::uint32_t* to) {
-  for (std::size_t e = 0; e < chosen.size(); ++e) {
-    const std::uint32_t* pool = pools[e];
-    std::uint64_t rest = chosen[e];
-    for (std::size_t k = 0; k < n_candidates; ++k, rest &= rest - 1)
-      *to++ = pool[std::countr_zero(rest)];
-  }
+  if (n_candidates == 8)
+    take_lists(std::integral_constant<std::size_t, 8>{}, chosen, pools, to);
+  else
+    take_lists(n_candidates, chosen, pools, to);
 }
 
 void take_scalar(std::size_t n_candidates, std::span<const std::uint64_t> chosen,
