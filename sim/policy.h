@@ -74,8 +74,8 @@ class Policy {
 
 /// The pages a policy shows, with their exact propensities.
 /// Args: pages: filled, in the memory it has.  propensities: the same when not null.
-void recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng,
-               PageBatch& pages, Propensities* propensities);
+void recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng, PageBatch& pages,
+               Propensities* propensities);
 PageBatch recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng,
                     Propensities* propensities);
 /// A policy's exact probabilities of pages that another one showed. `component` stays empty.

@@ -180,14 +180,14 @@ void CatalogueWorld::draw_pools() {
             factor[a * n_factors_ + f] / static_cast<double>(pool.size());
     std::stable_sort(pool.begin(), pool.end(),
                      [&](std::uint32_t a, std::uint32_t b) { return birth_[a] < birth_[b]; });
-    const auto n_old = std::count_if(pool.begin(), pool.end(),
-                                     [&](std::uint32_t a) { return birth_[a] == 0; });
+    const auto n_old =
+        std::count_if(pool.begin(), pool.end(), [&](std::uint32_t a) { return birth_[a] == 0; });
     if (n_old < config_.candidates)
-      throw Error(ErrorKind::kInput,
-                  "world.items: " + std::to_string(config_.items) + " items leave row " +
-                      std::to_string(m) + " with " + std::to_string(n_old) +
-                      " on day 0, fewer than its candidates, " +
-                      std::to_string(config_.candidates));
+      throw Error(ErrorKind::kInput, "world.items: " + std::to_string(config_.items) +
+                                         " items leave row " + std::to_string(m) + " with " +
+                                         std::to_string(n_old) +
+                                         " on day 0, fewer than its candidates, " +
+                                         std::to_string(config_.candidates));
     pools_.push_back(std::move(pool));
   }
   parameters_["module_heading"] = {{n_modules_, n_factors_}, std::move(heading)};
