@@ -36,7 +36,6 @@ struct CatalogueConfig {
   double mobile_share = 0.6;
   double price_median = 20;
   double price_log_sd = 0.8;
-  double length_median = 180;
   double new_share = 0.2;
   std::int64_t days = 60;
 
@@ -59,7 +58,6 @@ struct CatalogueConfig {
         .add("mobile_share", mobile_share, 0, 1, "share of users on a mobile device")
         .add("price_median", price_median, 0.01, 1e6, "median price, currency units")
         .add("price_log_sd", price_log_sd, 0, 5, "standard deviation of the price's logarithm")
-        .add("length_median", length_median, 0.1, 1e6, "median length of an item, seconds")
         .add("new_share", new_share, 0, 1, "share of the items that are released on day 1 or later")
         .add("days", days, 1, 65000, "days over which new items are released");
   }
@@ -117,7 +115,7 @@ void CatalogueWorld::draw_items(const Rng& rng) {
   const std::size_t n = schema_.n_items;
   const auto n_topics = static_cast<std::size_t>(config_.topics);
   std::vector<double> centre(n_topics * n_factors_), factor(n * n_factors_), quality(n),
-      popularity(n), price(n), length(n), topic(n);
+      popularity(n), price(n), topic(n);
   for (std::size_t t = 0; t < n_topics; ++t) {
     Stream stream = rng.stream(Draw::kWorld, {UserId{0}, kTopicDraws}, static_cast<uint32_t>(t));
     for (std::size_t f = 0; f < n_factors_; ++f) centre[t * n_factors_ + f] = normal_from(stream());
@@ -137,7 +135,6 @@ void CatalogueWorld::draw_items(const Rng& rng) {
     const double shown_quality = seen * quality[a] + unseen * normal_from(stream());
     popularity[a] = normal_from(stream());
     price[a] = config_.price_median * std::exp(config_.price_log_sd * normal_from(stream()));
-    length[a] = config_.length_median * std::exp(0.5 * normal_from(stream()));
     const double u = stream.uniform();
     const double when = stream.uniform();
     birth_[a] =
@@ -157,7 +154,6 @@ void CatalogueWorld::draw_items(const Rng& rng) {
                  {"item_quality", {{n}, std::move(quality)}},
                  {"item_popularity", {{n}, std::move(popularity)}},
                  {"item_price", {{n}, std::move(price)}},
-                 {"item_length", {{n}, std::move(length)}},
                  {"item_topic", {{n}, std::move(topic)}},
                  {"item_birth", {{n}, birth_}},
                  {"n_topics", {{1}, {static_cast<double>(n_topics)}}}};

@@ -89,6 +89,32 @@ TEST_CASE("every click model's users run from log to decision") {
   }
 }
 
+TEST_CASE("a catalogue of one row is a ranked list, and users who never return leave fewer pages") {
+  const TemporaryFolder folder;
+  const std::string file = folder.path("scenario.yaml");
+  write_text_atomically(
+      file,
+      "world: {type: catalogue, users: 300, items: 300, modules: 1, slots: 1, candidates: 6, "
+      "positions: 3}\n"
+      "users: {type: dbn, over_time: {return_logit: -2, churn_days: 3, leave: 0.5}}\n"
+      "policies:\n"
+      "  - {name: random, type: ranked_list, ranker: {type: uniform}}\n"
+      "  - {name: soft, type: ranked_list, ranker: {type: plackett_luce, weights: {popularity: "
+      "1}}}\n"
+      "  - {name: logging, type: mixture, of: {random: 0.5, soft: 0.5}}\n"
+      "log: {policy: logging, pages: 6000}\n"
+      "estimate: {metrics: [ctr], estimators: [iips, rips, snips, dr]}\n"
+      "live: {baseline: random, pages: 3000, metrics: [ctr]}\n"
+      "gate: {estimator: rips}\n");
+  const json results = run_small(file, {});
+  CHECK(results["log"]["rounds"] > 300);
+  CHECK(results["log"]["rounds"] < 5000);  // a session is 2 pages, and 0.68 never come back
+  CHECK(live(results, "soft", "ctr") > live(results, "random", "ctr"));
+  for (const json& policy : results["policies"])
+    for (const json& estimate : policy["estimates"])
+      CHECK(estimate["max_weight"] <= 2 + 1e-9);  // half of the log is each part
+}
+
 TEST_CASE("users that the world or its pages cannot carry are refused with the key") {
   const TemporaryFolder folder;
   const std::string file = folder.path("scenario.yaml");
