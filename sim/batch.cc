@@ -17,6 +17,7 @@ void append_offsets(const Offsets& from, Offsets& to) {
 RequestBatch gather(const RequestBatch& requests, std::span<const std::uint32_t> rows) {
   RequestBatch out;
   out.n_features = requests.n_features;
+  out.n_candidate_features = requests.n_candidate_features;
   for (const std::uint32_t i : rows) {
     take_rows(requests.user, i, i + 1, 1, out.user);
     take_rows(requests.session, i, i + 1, 1, out.session);
@@ -31,8 +32,11 @@ RequestBatch gather(const RequestBatch& requests, std::span<const std::uint32_t>
     out.module_offsets.push_back(static_cast<std::uint32_t>(out.module.size()));
     if (requests.candidate.empty()) continue;
     for (std::uint32_t m = first; m < last; ++m) {
-      take_rows(requests.candidate, requests.candidate_offsets[m],
-                requests.candidate_offsets[m + 1], 1, out.candidate);
+      const std::uint32_t begin = requests.candidate_offsets[m];
+      const std::uint32_t end = requests.candidate_offsets[m + 1];
+      take_rows(requests.candidate, begin, end, 1, out.candidate);
+      take_rows(requests.candidate_context, begin, end, requests.n_candidate_features,
+                out.candidate_context);
       out.candidate_offsets.push_back(static_cast<std::uint32_t>(out.candidate.size()));
     }
   }
@@ -67,6 +71,7 @@ ResponseBatch gather(const ResponseBatch& responses, const PageBatch& pages,
 
 void append(const RequestBatch& from, RequestBatch& to) {
   to.n_features = from.n_features;
+  to.n_candidate_features = from.n_candidate_features;
   append_columns(from, to);
   append_offsets(from.module_offsets, to.module_offsets);
   append_offsets(from.candidate_offsets, to.candidate_offsets);

@@ -38,9 +38,11 @@ struct RequestBatch {
   std::vector<float> context;              // (n_rounds, n_features), categories as their index
   std::vector<std::uint16_t> module;       // (n_modules) eligible modules, ascending
   std::vector<std::uint32_t> candidate;  // (n_candidates) as retrieved; empty: the whole catalogue
+  std::vector<float> candidate_context;  // (n_candidates, n_candidate_features) of this request
   Offsets module_offsets{0};             // (n_rounds + 1) into module
   Offsets candidate_offsets{0};          // (n_modules + 1) into candidate
   std::size_t n_features = 0;
+  std::size_t n_candidate_features = 0;
   std::shared_ptr<const Latents> latents;  // null in whatever a log gave
 
   std::size_t size() const { return user.size(); }
@@ -73,6 +75,8 @@ struct RequestBatch {
       "features known before the decision; categories as their index");
     f("eligible_module", Level::kModule, 1, self.module, "module that may be shown");
     f("candidate", Level::kCandidate, 1, self.candidate, "item retrieved for an eligible module");
+    f("candidate_context", Level::kCandidate, self.n_candidate_features, self.candidate_context,
+      "features of the candidate for this request, known before the decision");
   }
 };
 
@@ -142,6 +146,9 @@ struct ResponseBatch {
   std::vector<std::uint8_t> share;          // (n_items)
   std::vector<std::uint8_t> hide;           // (n_items)
   std::vector<std::uint8_t> cart;           // (n_items)
+  std::vector<std::uint8_t> continued;      // (n_items) followed to its end after the click
+  std::vector<std::uint8_t> discovery;      // (n_items) clicked, of a maker new to the user
+  std::vector<std::uint8_t> new_release;    // (n_items) clicked, released lately
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -159,6 +166,11 @@ struct ResponseBatch {
     f("share", Level::kItem, 1, self.share, "the item was shared");
     f("hide", Level::kItem, 1, self.hide, "the item was hidden");
     f("cart", Level::kItem, 1, self.cart, "the item was put into the cart");
+    f("continued", Level::kItem, 1, self.continued, "the clicked item was followed to its end");
+    f("discovery", Level::kItem, 1, self.discovery,
+      "the item was clicked and its maker is new to the user");
+    f("new_release", Level::kItem, 1, self.new_release,
+      "the item was clicked and was released lately");
   }
 };
 

@@ -43,6 +43,12 @@ std::vector<Metric> table() {
       count("shares", "shares a page", &R::share, &E::share),
       count("hides", "hidden items a page", &R::hide, &E::hide),
       count("carts", "items put into the cart, a page", &R::cart, &E::cart),
+      count("continuations", "clicked items followed to their end, a page", &R::continued,
+            &E::continued),
+      count("discovery", "clicks on items of makers new to the user, a page", &R::discovery,
+            &E::discovery),
+      count("new_release_engagement", "clicks on items released lately, a page", &R::new_release,
+            &E::new_release),
   };
 }
 

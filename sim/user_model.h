@@ -31,6 +31,9 @@ struct ExpectedBatch {
   std::vector<double> share;             // (n_items)
   std::vector<double> hide;              // (n_items)
   std::vector<double> cart;              // (n_items)
+  std::vector<double> continued;         // (n_items)
+  std::vector<double> discovery;         // (n_items)
+  std::vector<double> new_release;       // (n_items)
 };
 
 /// How users behave on a page. A pure function of requests (with their latents), pages and

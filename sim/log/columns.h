@@ -44,7 +44,9 @@ inline constexpr Count kNItems{"n_items", Level::kSlot, Level::kItem, hdf5::Numb
                                "items shown in the module"};
 
 /// Columns with one row a level entry and several values in it: (n, width) even when width is 1.
-inline bool is_matrix(const std::string& name) { return name == "context" || name == "latents"; }
+inline bool is_matrix(const std::string& name) {
+  return name == "context" || name == "candidate_context" || name == "latents";
+}
 
 template <class Column>
 constexpr hdf5::Number number_of_column() {

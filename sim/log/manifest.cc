@@ -126,6 +126,7 @@ ShardInfo write_catalogue(const std::filesystem::path& folder, const Schema& sch
     image.texts("/modules/name", schema.modules);
     image.texts("/modules/curated_order", schema.curated_order);
     image.texts("/items/feature_name", schema.item_features);
+    image.texts("/candidates/feature_name", schema.candidate_features);
     image.dataset(
         "/items/features", hdf5::Number::kF32, schema.items.data(),
         {static_cast<hsize_t>(schema.items.rows()), static_cast<hsize_t>(schema.items.cols())});
@@ -162,6 +163,7 @@ Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expe
   schema.modules = file.texts("/modules/name");
   schema.curated_order = file.texts("/modules/curated_order");
   schema.item_features = file.texts("/items/feature_name");
+  schema.candidate_features = file.texts("/candidates/feature_name");
   hdf5::Shape shape;
   const auto items = file.read<float>("/items/features", &shape);
   schema.items = Eigen::Map<const RowMatrixF>(items.data(), static_cast<Eigen::Index>(shape.at(0)),

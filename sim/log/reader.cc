@@ -144,6 +144,7 @@ LogBatch LogReader::read(std::size_t shard, const Columns& columns) const {
   ShardFile file(path, info().shards[shard].n_rounds);
   LogBatch batch;
   batch.requests.n_features = schema().n_features();
+  batch.requests.n_candidate_features = schema().n_candidate_features();
   batch.requests.module_offsets = file.offsets(kNModules);
   if (columns.candidates) batch.requests.candidate_offsets = file.offsets(kNCandidates);
   file.columns(kObserved, columns.candidates, columns.items, batch.requests);

@@ -208,6 +208,7 @@ void LogWriter::write_shard(std::size_t index, std::uint32_t first_user, std::ui
   const std::filesystem::path path = impl_->folder / shard.file;
   REHEARSAL_CHECK(batch.pages.size() == batch.size());
   REHEARSAL_CHECK(batch.requests.n_features == impl_->schema.n_features());
+  REHEARSAL_CHECK(batch.requests.n_candidate_features == impl_->schema.n_candidate_features());
   refuse_bad_propensities(path.string(), batch);
   refuse_disorder(path.string(), first_user, n_users, batch.requests);
   Extents extents;

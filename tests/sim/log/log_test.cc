@@ -109,6 +109,7 @@ TEST_CASE("a log holds its schema", "[log]") {
   CHECK(found.modules == expected.modules);
   CHECK(found.curated_order == expected.curated_order);
   CHECK(found.item_features == expected.item_features);
+  CHECK(found.candidate_features == expected.candidate_features);
   CHECK(found.n_slots == 2);
   CHECK(found.n_items == 7);
   CHECK(found.items == expected.items);
@@ -139,6 +140,7 @@ TEST_CASE("columns that are not recorded stay empty", "[log]") {
   const TemporaryFolder folder;
   LogBatch batch = sample_batch(0, 10);
   batch.requests.candidate.clear();
+  batch.requests.candidate_context.clear();
   batch.requests.candidate_offsets = {0};
   batch.responses.revenue.clear();
   LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
@@ -155,6 +157,7 @@ TEST_CASE("a shard of no rounds and a log of no shards can be read", "[log]") {
     LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
     LogBatch empty;
     empty.requests.n_features = 3;
+    empty.requests.n_candidate_features = 2;
     writer.write_shard(0, 0, 5, empty, nullptr);
     writer.write_shard(1, 5, 5, sample_batch(5, 5), nullptr);
     writer.finish();

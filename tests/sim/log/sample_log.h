@@ -38,6 +38,7 @@ inline Schema sample_schema() {
   schema.items.resize(7, 2);
   for (int i = 0; i < 7; ++i)
     schema.items.row(i) << static_cast<float>(i), 1.0F / static_cast<float>(1 + i);
+  schema.candidate_features = {"times_played", "days_since"};
   schema.n_slots = 2;
   schema.n_items = 7;
   return schema;
@@ -59,6 +60,7 @@ inline LogInfo sample_info() {
 inline LogBatch sample_batch(std::uint32_t first, std::uint32_t n, TruthBatch* truth = nullptr) {
   LogBatch b;
   b.requests.n_features = 3;
+  b.requests.n_candidate_features = 2;
   if (truth != nullptr) truth->n_latents = 2;
   for (std::uint32_t i = first; i < first + n; ++i) {
     b.requests.user.push_back(i);
@@ -70,7 +72,11 @@ inline LogBatch sample_batch(std::uint32_t first, std::uint32_t n, TruthBatch* t
     const std::uint32_t n_modules = 1 + i % 3;
     for (std::uint32_t m = 0; m < n_modules; ++m) {
       b.requests.module.push_back(static_cast<std::uint16_t>(m));
-      for (std::uint32_t c = 0; c < (i + m) % 3; ++c) b.requests.candidate.push_back((i + c) % 7);
+      for (std::uint32_t c = 0; c < (i + m) % 3; ++c) {
+        b.requests.candidate.push_back((i + c) % 7);
+        b.requests.candidate_context.insert(b.requests.candidate_context.end(),
+                                            {0.5F * x, static_cast<float>(c)});
+      }
       b.requests.candidate_offsets.push_back(
           static_cast<std::uint32_t>(b.requests.candidate.size()));
     }

@@ -52,3 +52,23 @@ TEST_CASE("the whole range is the whole log") {
   CHECK(users_between(source_of(schema, log), Rng(1), 0, 1).read(0, {}).requests.user ==
         log[0].requests.user);
 }
+
+TEST_CASE("gathered and appended rounds keep the features of their candidates") {
+  const LogBatch log = sample_batch(0, 12);
+  const std::vector<std::uint32_t> last{11}, first{2, 0};
+  RequestBatch found = gather(log.requests, last);
+  append(gather(log.requests, first), found);
+  const RequestBatch& all = log.requests;
+  std::vector<float> expected;
+  for (const std::uint32_t i : {11u, 2u, 0u}) {
+    const std::size_t begin = all.candidate_offsets[all.module_offsets[i]];
+    const std::size_t end = all.candidate_offsets[all.module_offsets[i + 1]];
+    expected.insert(expected.end(),
+                    all.candidate_context.begin() + static_cast<std::ptrdiff_t>(2 * begin),
+                    all.candidate_context.begin() + static_cast<std::ptrdiff_t>(2 * end));
+  }
+  CHECK(!expected.empty());
+  CHECK(found.n_candidate_features == 2);
+  CHECK(found.candidate_context == expected);
+  CHECK(found.candidate_context.size() == 2 * found.candidate.size());
+}
