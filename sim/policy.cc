@@ -20,20 +20,17 @@ std::string name_round(const RequestBatch& requests, std::size_t i) {
 }
 
 /// What orders the modules and, where there is one, the items of every eligible module.
-struct Decisions {
+struct Decisions : PageDistribution {
   Decisions(const Policy& policy, const RequestBatch& requests, bool with_items)
-      : modules(policy.distribution(requests)) {
+      : PageDistribution(with_items && policy.ranker() != nullptr
+                             ? policy.page_distribution(requests)
+                             : PageDistribution{policy.distribution(requests), nullptr}) {
     REHEARSAL_CHECK(modules->size() == requests.size());
     for (std::size_t i = 0; i < requests.size(); ++i)
       REHEARSAL_CHECK(modules->n_choices(i) == requests.n_eligible(i) &&
                       modules->n_positions(i) <= modules->n_choices(i));
-    if (!with_items || policy.ranker() == nullptr) return;
-    items = policy.ranker()->distribution(requests);
-    REHEARSAL_CHECK(items->size() == requests.module.size());
+    REHEARSAL_CHECK(!items || items->size() == requests.module.size());
   }
-
-  std::unique_ptr<SlateDistribution> modules;
-  std::unique_ptr<SlateDistribution> items;  // null: items stay as retrieved
 };
 
 /// Computes one round's columns from the eligible indices of its modules.
@@ -242,6 +239,10 @@ void find_choices(const RequestBatch& requests, const PageBatch& pages, std::siz
 }
 
 }  // namespace
+
+PageDistribution Policy::page_distribution(const RequestBatch& requests) const {
+  return {distribution(requests), ranker_ ? ranker_->distribution(requests) : nullptr};
+}
 
 void recommend(const Policy& policy, const RequestBatch& requests, const Rng& rng, PageBatch& pages,
                Propensities* propensities) {

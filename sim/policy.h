@@ -10,6 +10,7 @@
 #include "sim/core/arrays.h"
 #include "sim/core/fields.h"
 #include "sim/core/registry.h"
+#include "sim/log/labels.h"
 #include "sim/log/source.h"
 #include "sim/schema.h"
 #include "sim/slate.h"
@@ -26,6 +27,9 @@ struct FitContext {
   Rng rng;                           // draws under Draw::kTraining and Draw::kAssignment only
   std::string name;                  // the policy's, for progress
   ProgressSink* progress = nullptr;  // may be null
+  /// Stored labels of teachers for `rounds`, by the name that a policy's configuration calls them.
+  std::map<std::string, LabelSource> labels{};
+  RoundSource other_domain{};  // rounds to mix in; without a schema: none
 };
 
 /// Orders items inside each eligible module; serves a single list as well.
@@ -37,6 +41,12 @@ class Ranker {
   virtual bool deterministic() const = 0;
 };
 
+/// One decision a request over its modules and, where items are ranked, one a module over them.
+struct PageDistribution {
+  std::unique_ptr<SlateDistribution> modules;
+  std::unique_ptr<SlateDistribution> items;  // null: items stay as retrieved
+};
+
 /// Decides pages: an orderer over modules plus a ranker inside each. What it does with a request is
 /// a distribution, from which pages and exact propensities follow.
 class Policy {
@@ -46,6 +56,8 @@ class Policy {
   /// One decision a request: choices are its eligible modules, in their order;
   /// n_positions = min(n_slots, eligible). A pure function of the request and the trained state.
   virtual std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const = 0;
+  /// The same with the ranker's decisions, for a policy that scores both in one go.
+  virtual PageDistribution page_distribution(const RequestBatch& requests) const;
   /// Every propensity is 0 or 1.
   virtual bool deterministic() const = 0;
 
