@@ -30,7 +30,8 @@ struct Site {
   RequestBatch requests(const std::vector<Turn>& turns, const RowMatrix& state) const {
     RequestBatch out;
     world->requests(turns, Rng(1), out);
-    auto latents = std::make_shared<Latents>();
+    auto latents =
+        out.latents ? std::make_shared<Latents>(*out.latents) : std::make_shared<Latents>();
     latents->state = state;
     out.latents = std::move(latents);
     users->observe(out);

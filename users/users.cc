@@ -28,6 +28,9 @@ const Registry<UserModelEntry>& user_models() {
                                                   recogym_v0_users(),
                                                   deezer_carousels_users(),
                                                   kuaisim_users(),
+                                                  media_video_users(),
+                                                  media_homepage_users(),
+                                                  media_radio_users(),
                                               });
   return table;
 }

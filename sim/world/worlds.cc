@@ -14,6 +14,9 @@ const Registry<WorldEntry>& worlds() {
                                                        recogym_v0_world(),
                                                        deezer_carousels_world(),
                                                        kuaisim_world(),
+                                                       media_video_world(),
+                                                       media_homepage_world(),
+                                                       media_radio_world(),
                                                    });
   return table;
 }
