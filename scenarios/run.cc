@@ -1,17 +1,11 @@
 #include "scenarios/run.h"
 
-#include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
-
 #include <algorithm>
-#include <chrono>
-#include <functional>
-#include <nlohmann/json.hpp>
 
 #include "analysis/evaluate.h"
 #include "analysis/live_statistics.h"
 #include "policies/policies.h"
+#include "scenarios/run_steps.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
 #include "sim/engine/live.h"
@@ -22,73 +16,11 @@ namespace rehearsal {
 
 namespace {
 
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// run.log; a line that cannot be written ends the run.
-class RunLog {
- public:
-  explicit RunLog(const std::filesystem::path& file) {
-    try {
-      logger_ = std::make_shared<spdlog::logger>(
-          "run", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string()));
-    } catch (const spdlog::spdlog_ex& problem) {
-      throw Error(ErrorKind::kRuntime, problem.what());
-    }
-    logger_->set_error_handler([file](const std::string& problem) {
-      throw Error(ErrorKind::kRuntime, "cannot write " + file.string() + ": " + problem);
-    });
-    logger_->flush_on(spdlog::level::info);
-  }
-
-  void line(const std::string& text) { logger_->info(text); }
-
- private:
-  std::shared_ptr<spdlog::logger> logger_;
-};
-
-/// Carries out named steps: looks for SIGINT before each, takes its time, writes it down.
-class Steps {
- public:
-  Steps(RunLog& log, Timing& timing) : log_(log), timing_(timing) {}
-
-  void run(const std::string& name, const std::function<void()>& work) {
-    check_interrupt();
-    log_.line(name);
-    timing_.emplace_back(name, seconds_of(work));
-    log_.line(fmt::format("{}: done in {:.2f} s", name, timing_.back().second));
-  }
-
- private:
-  RunLog& log_;
-  Timing& timing_;
-};
-
 std::vector<std::size_t> estimated_policies(const Scenario& scenario) {
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < scenario.policies.size(); ++i)
     if (!scenario.policies[i].needs_truth) indices.push_back(i);
   return indices;
-}
-
-/// A user's arm in the A/B test: a fair coin, the same for every policy.
-std::vector<std::uint8_t> arms_of(std::size_t n_users, const Rng& rng) {
-  std::vector<std::uint8_t> arm(n_users);
-  for (std::size_t u = 0; u < n_users; ++u) {
-    const Turn turn{UserId{static_cast<std::uint32_t>(u)}, kLiveSession, 0};
-    arm[u] = rng.stream(Draw::kAssignment, turn).uniform() < 0.5 ? 0 : 1;
-  }
-  return arm;
-}
-
-std::string timing_json(const Timing& timing) {
-  nlohmann::ordered_json seconds = nlohmann::ordered_json::object();
-  for (const auto& [step, time] : timing) seconds[step] = time;
-  return nlohmann::ordered_json{{"schema", "rehearsal.timing/1"}, {"seconds", seconds}}.dump(2) +
-         "\n";
 }
 
 Results start_results(const Scenario& scenario) {
@@ -108,6 +40,15 @@ Results start_results(const Scenario& scenario) {
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> ab_arms(std::size_t n_users, const Rng& rng) {
+  std::vector<std::uint8_t> arm(n_users);
+  for (std::size_t u = 0; u < n_users; ++u) {
+    const Turn turn{UserId{static_cast<std::uint32_t>(u)}, kLiveSession, 0};
+    arm[u] = rng.stream(Draw::kAssignment, turn).uniform() < 0.5 ? 0 : 1;
+  }
+  return arm;
+}
 
 std::string exploration_part(const Scenario& scenario) {
   for (const std::string& part : scenario.policies[scenario.index_of(scenario.log.policy)].parts)
@@ -230,7 +171,7 @@ void live_step(const Scenario& scenario, const Setup& setup, const RunOptions& o
   std::vector<LiveSums> sums;
   for (LiveOutcome& outcome : outcomes)
     sums.push_back({std::move(outcome.exact), std::move(outcome.sampled)});
-  live_statistics(sums, rounds, arms_of(rounds.size(), setup.rng), scenario.live.metrics,
+  live_statistics(sums, rounds, ab_arms(rounds.size(), setup.rng), scenario.live.metrics,
                   scenario.index_of(scenario.live.baseline), scenario.estimate.confidence,
                   policies);
 }
@@ -250,10 +191,8 @@ void judge_step(const Scenario& scenario, std::vector<PolicyResult>& policies) {
 
 Results run_scenario(const Scenario& scenario, const RunFolder& folder, const RunOptions& options) {
   write_text_atomically(folder.scenario(), to_yaml(scenario));
-  RunLog log(folder.run_log());
-  log.line("rehearsal " + version() + ", scenario " + scenario.name);
-  Timing timing;
-  Steps steps(log, timing);
+  Steps steps(folder.run_log());
+  steps.line("rehearsal " + version() + ", scenario " + scenario.name);
   Results results = start_results(scenario);
   Setup setup{Rng(0), nullptr, nullptr, {}};
   steps.run("build", [&] { setup = build(scenario); });
@@ -267,7 +206,7 @@ Results run_scenario(const Scenario& scenario, const RunFolder& folder, const Ru
       fits = fit_step(scenario, setup, training_rounds(scenario, setup, reader), options);
     });
     for (std::size_t i = 0; i < fits.size(); ++i)
-      if (fits[i] > 0) timing.emplace_back("fit " + scenario.policies[i].name, fits[i]);
+      if (fits[i] > 0) steps.timing.emplace_back("fit " + scenario.policies[i].name, fits[i]);
     steps.run("save policies", [&] { save_step(scenario, setup, folder); });
     steps.run("estimate",
               [&] { estimate_step(scenario, setup, reader, options, results.policies); });
@@ -276,8 +215,8 @@ Results run_scenario(const Scenario& scenario, const RunFolder& folder, const Ru
   steps.run("judge", [&] { judge_step(scenario, results.policies); });
   check_interrupt();
   if (!options.keep_log) std::filesystem::remove_all(folder.log());
-  write_text_atomically(folder.timing(), timing_json(timing));
-  log.line("writing results.json");
+  write_text_atomically(folder.timing(), timing_json(steps.timing));
+  steps.line("writing results.json");
   write_text_atomically(folder.results(), to_json(results));
   return results;
 }

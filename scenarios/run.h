@@ -23,13 +23,13 @@ struct RunOptions {
   ProgressSink* progress = nullptr;
 };
 
-/// Seconds of each step, in order; "fit NAME" for each policy that learnt.
-using Timing = std::vector<std::pair<std::string, double>>;
-
 /// The users' rounds that learners see, and those that estimators see: apart when
 /// log.train_share < 1. Args: log: outlives them.
 RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
 RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
+
+/// A user's arm in an A/B test: a fair coin, the same for every policy.
+std::vector<std::uint8_t> ab_arms(std::size_t n_users, const Rng& rng);
 
 /// The part of the behaviour policy that shows uniformly random pages, or "" without one.
 std::string exploration_part(const Scenario& scenario);

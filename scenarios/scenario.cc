@@ -32,22 +32,6 @@ Fields top_fields(Scenario& scenario) {
 /// The node at a key of the tree; undefined where absent.
 YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
 
-/// Reads a plug-in's mapping. Args: taken: keys that its maker does not see.
-PluginSpec read_plugin(const YAML::Node& node, const Source& source,
-                       const std::vector<std::string>& taken) {
-  if (!node.IsDefined()) refuse_at(node, source, "is missing; expected a mapping with a type");
-  check_mapping(node, source);
-  const YAML::Node type = child(node, "type");
-  if (!type.IsDefined()) refuse_at(node, source.child("type"), "is missing");
-  if (!type.IsScalar())
-    refuse_at(type, source.child("type"), "expected a name, found " + seen(type));
-  PluginSpec spec{type.Scalar(), YAML::Node(YAML::NodeType::Map), source};
-  for (const auto& pair : node)
-    if (std::find(taken.begin(), taken.end(), pair.first.Scalar()) == taken.end())
-      spec.node[pair.first] = pair.second;
-  return spec;
-}
-
 std::string place_of_type(const YAML::Node& node, const Source& source) {
   return where(child(node, "type"), source.child("type"));
 }
@@ -246,6 +230,21 @@ void check_names(const Scenario& scenario, const NameCheck& check) {
 }
 
 }  // namespace
+
+PluginSpec read_plugin(const YAML::Node& node, const Source& source,
+                       const std::vector<std::string>& taken) {
+  if (!node.IsDefined()) refuse_at(node, source, "is missing; expected a mapping with a type");
+  check_mapping(node, source);
+  const YAML::Node type = child(node, "type");
+  if (!type.IsDefined()) refuse_at(node, source.child("type"), "is missing");
+  if (!type.IsScalar())
+    refuse_at(type, source.child("type"), "expected a name, found " + seen(type));
+  PluginSpec spec{type.Scalar(), YAML::Node(YAML::NodeType::Map), source};
+  for (const auto& pair : node)
+    if (std::find(taken.begin(), taken.end(), pair.first.Scalar()) == taken.end())
+      spec.node[pair.first] = pair.second;
+  return spec;
+}
 
 Fields LogStep::fields() {
   return Fields()

@@ -86,6 +86,11 @@ struct Scenario {
   std::size_t index_of(const std::string& policy) const;
 };
 
+/// Reads a plug-in's mapping. Args: taken: keys that its maker does not see.
+/// Raises: Error(kInput) without a type.
+PluginSpec read_plugin(const YAML::Node& node, const Source& source,
+                       const std::vector<std::string>& taken);
+
 /// Raises: Error(kInput) with file, line, column and key for anything that cannot be.
 Scenario parse_scenario(const Tree& tree);
 

@@ -16,26 +16,6 @@ namespace {
 // Rounds of the range of users that one task plays under every policy.
 constexpr std::uint64_t kTaskRounds = 8192;
 
-/// Adds a batch to the rows of its users.
-void add(const Played& played, const ExpectedBatch& expected,
-         const std::vector<const Metric*>& measured, LiveOutcome& outcome) {
-  std::vector<double> sampled, exact;
-  const bool with_exact = outcome.exact.size() > 0;
-  for (std::size_t j = 0; j < measured.size(); ++j) {
-    const auto column = static_cast<Eigen::Index>(j);
-    slot_rewards(*measured[j], played.responses, played.pages, sampled);
-    if (with_exact) REHEARSAL_CHECK(slot_expectations(*measured[j], expected, played.pages, exact));
-    for (std::size_t i = 0; i < played.requests.size(); ++i) {
-      const std::uint32_t user = played.requests.user[i];
-      for (std::size_t k = played.pages.slot_offsets[i]; k < played.pages.slot_offsets[i + 1];
-           ++k) {
-        outcome.sampled(user, column) += sampled[k];
-        if (with_exact) outcome.exact(user, column) += exact[k];
-      }
-    }
-  }
-}
-
 /// The user model has closed forms of all metrics: tried on one page.
 bool closed_forms(const World& world, const UserModel& users, const Policy& policy, const Rng& rng,
                   const std::vector<const Metric*>& measured) {
@@ -52,6 +32,27 @@ bool closed_forms(const World& world, const UserModel& users, const Policy& poli
 }
 
 }  // namespace
+
+void add_played(const Played& played, const UserModel& users,
+                const std::vector<const Metric*>& measured, LiveOutcome& outcome) {
+  std::vector<double> sampled, exact;
+  const bool with_exact = outcome.exact.size() > 0;
+  const ExpectedBatch expected =
+      with_exact ? users.expected(played.requests, played.pages) : ExpectedBatch{};
+  for (std::size_t j = 0; j < measured.size(); ++j) {
+    const auto column = static_cast<Eigen::Index>(j);
+    slot_rewards(*measured[j], played.responses, played.pages, sampled);
+    if (with_exact) REHEARSAL_CHECK(slot_expectations(*measured[j], expected, played.pages, exact));
+    for (std::size_t i = 0; i < played.requests.size(); ++i) {
+      const std::uint32_t user = played.requests.user[i];
+      for (std::size_t k = played.pages.slot_offsets[i]; k < played.pages.slot_offsets[i + 1];
+           ++k) {
+        outcome.sampled(user, column) += sampled[k];
+        if (with_exact) outcome.exact(user, column) += exact[k];
+      }
+    }
+  }
+}
 
 std::vector<LiveOutcome> run_live(const World& world, const UserModel& users,
                                   const std::vector<const Policy*>& policies, const Rng& rng,
@@ -82,11 +83,7 @@ std::vector<LiveOutcome> run_live(const World& world, const UserModel& users,
     for (std::size_t p = 0; p < policies.size(); ++p)
       play(world, users, *policies[p], rng, static_cast<std::uint32_t>(first),
            static_cast<std::uint32_t>(n), budget, kLiveSession, options.batch_rounds, false,
-           [&](Played& played, TruthBatch&) {
-             const ExpectedBatch expected =
-                 exact ? users.expected(played.requests, played.pages) : ExpectedBatch{};
-             add(played, expected, measured, outcomes[p]);
-           });
+           [&](Played& played, TruthBatch&) { add_played(played, users, measured, outcomes[p]); });
     const double fraction = static_cast<double>(++done) / static_cast<double>(n_tasks);
     if (options.progress != nullptr) options.progress->update("live experiment", fraction, "");
   });

@@ -25,6 +25,14 @@ struct LiveOptions {
   ProgressSink* progress = nullptr;
 };
 
+struct Metric;
+struct Played;
+
+/// Adds what was played to the rows of its users: sampled values and, where outcome.exact has rows,
+/// expected ones. Args: measured: a column each.
+void add_played(const Played& played, const UserModel& users,
+                const std::vector<const Metric*>& measured, LiveOutcome& outcome);
+
 /// Drives the same users, with the same noise, under every policy (common random numbers), from
 /// session kLiveSession on.
 /// Returns: one outcome a policy, rows of all of them the same users; n_rounds_of: (n_users).
