@@ -31,6 +31,7 @@ class MultiTaskRanker : public Policy {
   virtual void predict(const LogBatch& logged, RowMatrixF& outputs) const = 0;
   /// The labels in the same layout; NaN where a task's condition does not hold.
   virtual void observe(const LogBatch& logged, RowMatrixF& labels) const = 0;
+  virtual std::size_t hidden_width() const = 0;
   /// Activations of the last layer that all tasks share: (n_items, width of the last hidden).
   virtual void represent(const LogBatch& logged, RowMatrixF& hidden) const = 0;
 };
@@ -40,7 +41,7 @@ const MultiTaskRanker& as_multi_task_ranker(const Policy& policy, const std::str
 
 /// The batch job of distillation: a frozen teacher's outputs for every item shown, a head a task
 /// and, with `hidden`, a regression head "hidden_<j>" an activation of its shared layer.
-/// Args: version: of the teacher.  folder: new.  threads: over shards.
+/// Args: version: of the teacher.  folder: new.
 /// Raises: Error(kInput) if the folder holds labels already.
 void write_teacher_labels(const MultiTaskRanker& teacher, const std::string& version,
                           const RoundSource& rounds, const std::filesystem::path& folder,

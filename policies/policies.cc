@@ -61,6 +61,14 @@ const Registry<PolicyEntry>& policies() {
            .learns = true,
            .describe = describe_pointwise_orderer,
            .make = make_pointwise_orderer},
+          {.name = "multi_task_ranker",
+           .summary = "a network of several tasks values every candidate; items by value, modules "
+                      "by the sum of theirs",
+           .source = "MMoE: Ma et al., KDD 2018; PLE: Tang et al., RecSys 2020; ESMM: Ma et al., "
+                     "SIGIR 2018",
+           .learns = true,
+           .describe = describe_multi_task_ranker,
+           .make = make_multi_task_ranker},
           {.name = "oracle",
            .summary = "modules by the user model's exact expected clicks or purchases",
            .source = "this project",

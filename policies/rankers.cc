@@ -3,21 +3,12 @@
 #include <map>
 
 #include "policies/makers.h"
+#include "policies/page_choices.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
 
 namespace {
-
-/// Items that every list places: all it retrieved, or as many as a module has room for.
-std::vector<std::uint16_t> list_sizes(const RequestBatch& requests) {
-  std::vector<std::uint16_t> sizes(requests.module.size());
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    for (std::size_t m = requests.module_offsets[i]; m < requests.module_offsets[i + 1]; ++m)
-      sizes[m] = static_cast<std::uint16_t>(
-          requests.n_placed(i, requests.candidate_offsets[m + 1] - requests.candidate_offsets[m]));
-  return sizes;
-}
 
 struct PlainConfig {
   Fields fields() { return Fields(); }
@@ -27,7 +18,7 @@ class Retrieval final : public Ranker {
  public:
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     // Equal scores stay in the order of the choices.
-    return make_deterministic(requests.candidate_offsets, list_sizes(requests),
+    return make_deterministic(requests.candidate_offsets, item_positions(requests),
                               std::vector<double>(requests.candidate.size()));
   }
   bool deterministic() const override { return true; }
@@ -36,7 +27,7 @@ class Retrieval final : public Ranker {
 class UniformRanker final : public Ranker {
  public:
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    return make_uniform(requests.candidate_offsets, list_sizes(requests));
+    return make_uniform(requests.candidate_offsets, item_positions(requests));
   }
   bool deterministic() const override { return false; }
 };
@@ -68,7 +59,8 @@ class PopularityRanker final : public Ranker {
         for (std::size_t c = requests.candidate_offsets[m]; c < requests.candidate_offsets[m + 1];
              ++c)
           scores.push_back(score(requests.features(i), requests.candidate[c]));
-    return make_deterministic(requests.candidate_offsets, list_sizes(requests), std::move(scores));
+    return make_deterministic(requests.candidate_offsets, item_positions(requests),
+                              std::move(scores));
   }
   bool deterministic() const override { return true; }
 
@@ -132,7 +124,7 @@ class PlackettLuceRanker final : public Ranker {
                                 log_weight_.size()));
       own.push_back(log_weight_[item]);
     }
-    return make_plackett_luce(requests.candidate_offsets, list_sizes(requests), std::move(own));
+    return make_plackett_luce(requests.candidate_offsets, item_positions(requests), std::move(own));
   }
   bool deterministic() const override { return false; }
 
