@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "scenarios/distillation/run.h"
 #include "scenarios/run.h"
 #include "sim/core/error.h"
 #include "sim/engine/parallel.h"
@@ -123,18 +124,41 @@ StudyJob make_job(const Study& study, std::size_t cell_index, const StudyCell& c
     set_value(tree, key, YAML::Load(value), study.file + ": grid: " + key + "=" + value);
   for (const std::string& assignment : assignments) set_assignment(tree, assignment);
   set_value(tree, "seed", YAML::Node(seed), study.file + ": seeds");
+  StudyJob job{job_name(cell, seed), cell_index, seed, {}, nullptr};
+  if (is_distillation(tree)) {
+    if (!study.arms.empty())
+      throw Error(ErrorKind::kInput,
+                  study.file + ": arms: a scenario of distillation lists its own");
+    job.distillation = std::make_shared<DistillationScenario>(parse_distillation(tree));
+    return job;
+  }
   keep_arms(tree, study);
-  return {job_name(cell, seed), cell_index, seed, parse_scenario(tree)};
+  job.scenario = parse_scenario(tree);
+  return job;
 }
 
-void check_pairs(const Study& study, const Scenario& scenario) {
-  std::vector<std::string> known;
-  for (const PolicySpec& policy : scenario.policies) known.push_back(policy.name);
+/// Names of what a job's results hold.
+std::vector<std::string> policies_of(const StudyJob& job) {
+  std::vector<std::string> names;
+  for (const PolicySpec& policy : job.scenario.policies) names.push_back(policy.name);
+  if (job.distillation == nullptr) return names;
+  for (const StudentSpec& student : job.distillation->students)
+    for (const ArmSpec& arm : student.arms) names.push_back(student.name + "." + arm.name);
+  return names;
+}
+
+void check_job(const Study& study, const StudyJob& job) {
+  const std::vector<std::string> known = policies_of(job);
   for (const auto& [first, second] : study.pairs)
     for (const std::string& name : {first, second})
       if (std::find(known.begin(), known.end(), name) == known.end())
         throw Error(ErrorKind::kInput,
                     study.file + ": pairs: " + unknown_name("policy", name, known));
+  // What a cell gets wrong is found before the first one runs.
+  if (job.distillation != nullptr)
+    check_distillation(*job.distillation);
+  else
+    build(job.scenario);
 }
 
 void make_study_folder(const Study& study, const std::filesystem::path& out) {
@@ -154,12 +178,15 @@ void make_study_folder(const Study& study, const std::filesystem::path& out) {
 Results run_job(const Study& study, const StudyJob& job, const std::filesystem::path& out) {
   const std::filesystem::path path = out / "jobs" / job.name;
   const RunFolder present(path);
-  if (present.whole() && read_text(present.scenario()) == to_yaml(job.scenario))
-    return read_results(present);
+  const bool plain = job.distillation == nullptr;
+  const std::string resolved = plain ? to_yaml(job.scenario) : to_yaml(*job.distillation);
+  if (present.whole() && read_text(present.scenario()) == resolved) return read_results(present);
   RunOptions options;
   options.threads = 1;
   options.keep_log = study.keep_logs;
-  return run_scenario(job.scenario, make_run_folder(path, true), options);
+  const RunFolder folder = make_run_folder(path, true);
+  return plain ? run_scenario(job.scenario, folder, options)
+               : run_distillation(*job.distillation, folder, options);
 }
 
 }  // namespace
@@ -207,8 +234,7 @@ std::vector<StudyJob> jobs_of(const Study& study, const std::vector<std::string>
     for (const std::int64_t seed : study.seeds)
       jobs.push_back(make_job(study, c, cells[c], seed, assignments));
   for (std::size_t j = 0; j < jobs.size(); j += study.seeds.size()) {
-    check_pairs(study, jobs[j].scenario);
-    build(jobs[j].scenario);  // what a cell gets wrong is found before the first one runs
+    check_job(study, jobs[j]);
   }
   return jobs;
 }

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "analysis/results.h"
+#include "scenarios/distillation/distillation.h"
 #include "scenarios/scenario.h"
 #include "sim/core/progress.h"
 
@@ -50,6 +52,7 @@ struct StudyJob {
   std::size_t cell = 0;
   std::int64_t seed = 0;
   Scenario scenario;
+  std::shared_ptr<const DistillationScenario> distillation;  // null: a plain scenario
 };
 
 /// Every cell at every seed, parsed and checked; cell by cell, seeds inside.

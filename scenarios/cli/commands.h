@@ -14,6 +14,7 @@ class App;
 namespace rehearsal {
 
 struct Scenario;
+struct Tree;
 
 /// What the chosen subcommand does once the whole command line has been read; its exit status.
 /// May throw Error.
@@ -50,7 +51,9 @@ struct ScenarioOptions {
   std::vector<std::string> assignments;
   std::string seed;
 
-  /// Raises: Error(kInput).
+  /// The file with these changes. Raises: Error(kInput).
+  Tree tree(const std::string& file) const;
+  /// A plain scenario. Raises: Error(kInput).
   Scenario load(const std::string& file) const;
 };
 void add_scenario_options(CLI::App& command, ScenarioOptions& options);

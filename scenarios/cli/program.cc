@@ -47,12 +47,14 @@ constexpr const char* kAbout =
 
 }  // namespace
 
-Scenario ScenarioOptions::load(const std::string& file) const {
+Tree ScenarioOptions::tree(const std::string& file) const {
   Tree tree = load_tree(file);
   for (const std::string& assignment : assignments) set_assignment(tree, assignment);
   if (!seed.empty()) set_value(tree, "seed", YAML::Node(seed), "--seed " + seed);
-  return parse_scenario(tree);
+  return tree;
 }
+
+Scenario ScenarioOptions::load(const std::string& file) const { return parse_scenario(tree(file)); }
 
 void add_scenario_options(CLI::App& command, ScenarioOptions& options) {
   command

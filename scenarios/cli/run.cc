@@ -6,6 +6,8 @@
 
 #include "scenarios/cli/commands.h"
 #include "scenarios/decision_table.h"
+#include "scenarios/distillation/acceptance.h"
+#include "scenarios/distillation/run.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -41,23 +43,41 @@ int gate_status(const Results& results, const std::string& name) {
   return 0;
 }
 
+RunFolder folder_of(const RunCommand& command, const std::string& name) {
+  return make_run_folder(command.out.empty() ? "runs/" + name : command.out, command.force);
+}
+
+void print_results(const RunCommand& command, const RunFolder& folder, const std::string& table) {
+  print(command.json ? read_text(folder.results())
+                     : table + "\nAll of it stands in " + folder.path().string() + "\n");
+}
+
+int run_distillation(const RunCommand& command, const Tree& tree) {
+  if (!command.gate.empty())
+    throw Error(ErrorKind::kInput, "--gate: a scenario of distillation has no gate");
+  const DistillationScenario scenario = parse_distillation(tree);
+  check_distillation(scenario);
+  const RunFolder folder = folder_of(command, scenario.name);
+  const std::unique_ptr<ProgressSink> progress = make_progress();
+  const Results results =
+      rehearsal::run_distillation(scenario, folder, {command.threads, true, progress.get()});
+  print_results(command, folder, arms_table({&results}) + "\n" + to_text(points_of({&results})));
+  return 0;
+}
+
 int run(const RunCommand& command) {
-  const Scenario scenario = command.scenario.load(command.file);
+  const Tree tree = command.scenario.tree(command.file);
+  if (is_distillation(tree)) return run_distillation(command, tree);
+  const Scenario scenario = parse_scenario(tree);
   if (!command.gate.empty()) check_gate_policy(scenario, command.gate);
   build(scenario);  // everything wrong with the scenario is found before the folder is made
-  const RunFolder folder =
-      make_run_folder(command.out.empty() ? "runs/" + scenario.name : command.out, command.force);
+  const RunFolder folder = folder_of(command, scenario.name);
   const std::unique_ptr<ProgressSink> progress = make_progress();
   RunOptions options;
   options.threads = command.threads;
   options.progress = progress.get();
   const Results results = run_scenario(scenario, folder, options);
-  if (command.json) {
-    print(read_text(folder.results()));
-  } else {
-    print(decision_table(scenario, results) + "\nAll of it stands in " + folder.path().string() +
-          "\n");
-  }
+  print_results(command, folder, decision_table(scenario, results));
   return command.gate.empty() ? 0 : gate_status(results, command.gate);
 }
 

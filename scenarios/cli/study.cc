@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "scenarios/cli/commands.h"
+#include "scenarios/distillation/study_report.h"
 #include "scenarios/study_tables.h"
 #include "sim/log/log.h"
 
@@ -29,8 +30,10 @@ int run_study(const StudyCommand& command) {
   const std::string json = to_json(summary);
   for (const auto& [name, text] : to_csv(summary)) write_text_atomically(out / name, text);
   write_text_atomically(out / "study.json", json);
+  const std::string tables = distillation_tables(study, jobs, results);
+  if (!tables.empty()) write_text_atomically(out / "distillation.txt", tables);
   print(command.json ? json
-                     : to_text(summary) + "\nAll of it stands in " + out.string() +
+                     : to_text(summary) + tables + "\nAll of it stands in " + out.string() +
                            ": study.json, arms.csv, pairs.csv, coverage.csv, gate.csv\n");
   return 0;
 }

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "scenarios/cli/commands.h"
+#include "scenarios/distillation/run.h"
 #include "scenarios/scenario.h"
 #include "scenarios/setup.h"
 
@@ -14,8 +15,20 @@ struct ValidateOptions {
   bool resolved = false;
 };
 
+int validate_distillation(const ValidateOptions& options, const Tree& tree) {
+  const DistillationScenario scenario = parse_distillation(tree);
+  check_distillation(scenario);
+  print(options.resolved
+            ? to_yaml(scenario)
+            : options.file + ": a valid scenario of distillation, '" + scenario.name + "', with " +
+                  std::to_string(scenario.students.size()) + " students\n");
+  return 0;
+}
+
 int validate(const ValidateOptions& options) {
-  const Scenario scenario = options.scenario.load(options.file);
+  const Tree tree = options.scenario.tree(options.file);
+  if (is_distillation(tree)) return validate_distillation(options, tree);
+  const Scenario scenario = parse_scenario(tree);
   build(scenario);
   print(options.resolved ? to_yaml(scenario)
                          : options.file + ": a valid scenario, '" + scenario.name + "', with " +
