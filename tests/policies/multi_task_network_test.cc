@@ -78,7 +78,7 @@ double loss_of(const MultiTaskNetwork& network, const NetworkParameters& paramet
 /// Compares a gradient with differences of the loss.
 void check_gradient(const MultiTaskNetwork& network, NetworkParameters& parameters,
                     const Rows& rows, float& parameter, double gradient) {
-  constexpr float kStep = 1.0f / 512;
+  constexpr float kStep = 1.0f / 4096;  // short, for the kinks of ReLU
   NetworkPass pass;
   const float at = parameter;
   parameter = at + kStep;
@@ -86,7 +86,7 @@ void check_gradient(const MultiTaskNetwork& network, NetworkParameters& paramete
   parameter = at - kStep;
   const double down = loss_of(network, parameters, rows, pass);
   parameter = at;
-  CHECK(gradient == Approx((up - down) / (2 * kStep)).epsilon(2e-3).margin(1e-3));
+  CHECK(gradient == Approx((up - down) / (2 * kStep)).epsilon(2e-3).margin(3e-3));
 }
 
 }  // namespace
