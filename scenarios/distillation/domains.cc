@@ -1,6 +1,7 @@
 #include "scenarios/distillation/domains.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "policies/policies.h"
 #include "sim/core/error.h"
@@ -43,6 +44,18 @@ void check_shared(const std::vector<Domain>& domains) {
 
 std::shared_ptr<Policy> ranker_of(const PluginSpec& spec, const std::string& name,
                                   const Domain& domain) {
+  // Arms share parts of the tree, and not even reading a node is safe beside another thread.
+  static std::mutex shared_tree;
+  YAML::Node own;
+  {
+    const std::lock_guard lock(shared_tree);
+    own = YAML::Clone(spec.node);
+  }
+  return checked_ranker({spec.type, own, spec.source}, name, domain);
+}
+
+std::shared_ptr<Policy> checked_ranker(const PluginSpec& spec, const std::string& name,
+                                       const Domain& domain) {
   YAML::Node node = shallow_copy(spec.node);
   node["name"] = name;
   return make_policy(node, spec.source, {domain.world->schema(), domain.live_rng, nullptr, {}});

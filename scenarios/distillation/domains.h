@@ -29,9 +29,12 @@ struct Domain {
 /// Raises: Error(kInput) for what a plug-in refuses, and for worlds of different users or items.
 std::vector<Domain> build_domains(const DistillationScenario& scenario);
 
-/// The policy of a mapping in a domain.
+/// The policy of a mapping in a domain, on any thread.
 std::shared_ptr<Policy> ranker_of(const PluginSpec& spec, const std::string& name,
                                   const Domain& domain);
+/// The same with the line of what it refuses in the message; on one thread.
+std::shared_ptr<Policy> checked_ranker(const PluginSpec& spec, const std::string& name,
+                                       const Domain& domain);
 
 /// Writes the log of uniform pages. Args: folder: absent or empty.
 LogInfo simulate_domain(const Domain& domain, const std::filesystem::path& folder,

@@ -221,10 +221,10 @@ Results Run::all() {
 void check_distillation(const DistillationScenario& scenario) {
   const std::vector<Domain> domains = build_domains(scenario);
   for (const TeacherSpec& teacher : scenario.teachers)
-    ranker_of(teacher.ranker, teacher.name, domains[scenario.world_index(teacher.world)]);
+    checked_ranker(teacher.ranker, teacher.name, domains[scenario.world_index(teacher.world)]);
   for (const StudentSpec& student : scenario.students)
     for (const ArmSpec& arm : student.arms)
-      ranker_of(arm.ranker, arm.name, domains[scenario.world_index(student.world)]);
+      checked_ranker(arm.ranker, arm.name, domains[scenario.world_index(student.world)]);
 }
 
 Results run_distillation(const DistillationScenario& scenario, const RunFolder& folder,
