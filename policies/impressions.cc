@@ -122,6 +122,22 @@ ItemInputs::ItemInputs(const std::vector<std::string>& names,
   }
 }
 
+ItemInputs ItemInputs::bound_to(const Schema& schema) const {
+  ItemInputs bound(schema);
+  for (const Input& own : inputs_) {
+    Input input;
+    try {
+      input = bound.bind(own.name);
+    } catch (const Error&) {
+      input.kind = Kind::kLacking;
+    }
+    input.name = own.name;
+    input.fallback = own.fallback;
+    bound.inputs_.push_back(std::move(input));
+  }
+  return bound;
+}
+
 ItemInputs::Input ItemInputs::bind_context(const std::string& text) const {
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
@@ -250,6 +266,15 @@ std::vector<float> response_of(const ResponseBatch& responses, const std::string
   if (!known) refuse(unknown_name("response", name, response_names()));
   if (out.size() != rows.size()) refuse("log: the response '" + name + "' is not recorded");
   return out;
+}
+
+bool is_recorded(const ResponseBatch& responses, const std::string& name) {
+  bool recorded = false;
+  ResponseBatch::visit(responses, [&](const std::string& column_name, Level, std::size_t,
+                                      const auto& column, const char*) {
+    recorded = recorded || (column_name == name && !column.empty());
+  });
+  return recorded;
 }
 
 std::vector<std::string> response_names() {
