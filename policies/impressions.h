@@ -74,8 +74,9 @@ class ItemInputs {
   explicit ItemInputs(const Schema& schema) : schema_(schema) {}
   Input bind(const std::string& name) const;
   Input bind_context(const std::string& name) const;
-  float value(const Input& input, const ItemRows& rows, std::size_t row,
-              const RequestBatch& requests) const;
+  /// Args: out: of row 0; rows are size() apart.
+  void fill_column(const Input& input, const ItemRows& rows, const RequestBatch& requests,
+                   float* out) const;
 
   const Schema& schema_;
   std::vector<Input> inputs_;

@@ -231,8 +231,9 @@ std::unique_ptr<SlateDistribution> Network::order_modules(const RequestBatch& re
       const auto first = scores.begin() + requests.candidate_offsets[m];
       best.assign(first, scores.begin() + requests.candidate_offsets[m + 1]);
       const std::size_t n = requests.n_placed(i, best.size());
-      std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(n), best.end(),
-                        std::greater<>());
+      if (n < best.size())
+        std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(n), best.end(),
+                          std::greater<>());
       for (std::size_t k = 0; k < n; ++k) of_modules[m] += best[k];
     }
   return explore(order_by_score(requests, std::move(of_modules)),
