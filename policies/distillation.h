@@ -39,6 +39,8 @@ class Distillation {
   virtual std::vector<HeadShape> heads() const { return {}; }
   /// Learns from lists: batches hold whole ones.
   virtual bool of_lists() const { return false; }
+  /// Share of the other domain's examples that it mixes in.
+  virtual double mixed_in() const { return 0; }
   /// Share of the hard loss of a task that stays. Args: done: share of the steps.
   virtual double hard_weight(std::size_t /*task*/, double /*done*/) const { return 1; }
   /// Changes the labels of a shard before anything is learnt from them.

@@ -122,6 +122,22 @@ ItemInputs::ItemInputs(const std::vector<std::string>& names,
   }
 }
 
+ItemInputs ItemInputs::bound_to(const Schema& schema) const {
+  ItemInputs bound(schema);
+  for (const Input& own : inputs_) {
+    Input input;
+    try {
+      input = bound.bind(own.name);
+    } catch (const Error&) {
+      input.kind = Kind::kLacking;
+    }
+    input.name = own.name;
+    input.fallback = own.fallback;
+    bound.inputs_.push_back(std::move(input));
+  }
+  return bound;
+}
+
 ItemInputs::Input ItemInputs::bind_context(const std::string& text) const {
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
@@ -183,52 +199,59 @@ bool ItemInputs::need_candidates() const {
                      [](const Input& input) { return input.kind == Kind::kCandidate; });
 }
 
-float ItemInputs::value(const Input& input, const ItemRows& rows, std::size_t row,
-                        const RequestBatch& requests) const {
+void ItemInputs::fill_column(const Input& input, const ItemRows& rows, const RequestBatch& requests,
+                             float* out) const {
+  const auto each = [&](auto&& value) {
+    for (std::size_t row = 0; row < rows.size(); ++row) out[row * size()] = value(row);
+  };
   switch (input.kind) {
     case Kind::kContext: {
-      const float value = requests.context[rows.request[row] * requests.n_features + input.index];
-      return input.level < 0 ? value : (value == input.level ? 1.0f : 0.0f);
+      const float* column = requests.context.data() + input.index;
+      const std::size_t width = requests.n_features;
+      if (input.level < 0)
+        return each([&](std::size_t row) { return column[rows.request[row] * width]; });
+      return each([&](std::size_t row) {
+        return column[rows.request[row] * width] == input.level ? 1.0f : 0.0f;
+      });
     }
     case Kind::kItem:
-      return schema_.items(rows.item[row], static_cast<Eigen::Index>(input.index));
-    case Kind::kCandidate:
-      return requests
-          .candidate_context[rows.candidate[row] * requests.n_candidate_features + input.index];
+      return each([&](std::size_t row) {
+        return schema_.items(rows.item[row], static_cast<Eigen::Index>(input.index));
+      });
+    case Kind::kCandidate: {
+      const std::size_t width = requests.n_candidate_features;
+      if (requests.candidate_context.size() != requests.candidate.size() * width || width == 0)
+        refuse("requests carry no features of candidates, and the input " + input.name +
+               " is declared");
+      const float* column = requests.candidate_context.data() + input.index;
+      return each([&](std::size_t row) { return column[rows.candidate[row] * width]; });
+    }
     case Kind::kSlot:
-      return rows.slot[row];
+      return each([&](std::size_t row) { return static_cast<float>(rows.slot[row]); });
     case Kind::kPosition:
-      return rows.position[row];
+      return each([&](std::size_t row) { return static_cast<float>(rows.position[row]); });
     case Kind::kModule:
-      return rows.module[row] == input.index ? 1.0f : 0.0f;
+      return each([&](std::size_t row) { return rows.module[row] == input.index ? 1.0f : 0.0f; });
     case Kind::kResponse:
     case Kind::kLacking:
-      break;
+      return each([&](std::size_t) { return input.fallback; });
   }
-  return input.fallback;
 }
 
 void ItemInputs::fill(const ItemRows& rows, const RequestBatch& requests,
                       const ResponseBatch* responses, std::vector<float>& out) const {
-  const std::size_t d = size();
-  out.resize(rows.size() * d);
+  out.resize(rows.size() * size());
   for (const std::uint32_t item : rows.item)
     if (item >= schema_.n_items)
       refuse(fmt::format("item {} is not in the catalogue of {}", item, schema_.n_items));
-  for (std::size_t j = 0; j < d; ++j) {
+  for (std::size_t j = 0; j < size(); ++j) {
     const Input& input = inputs_[j];
-    if (input.kind == Kind::kCandidate &&
-        requests.candidate_context.size() !=
-            requests.candidate.size() * schema_.n_candidate_features())
-      refuse("requests carry no features of candidates, and the input " + input.name +
-             " is declared");
-    if (input.kind == Kind::kResponse && responses != nullptr) {
-      const std::vector<float> values = response_of(*responses, input.response, rows);
-      for (std::size_t row = 0; row < rows.size(); ++row) out[row * d + j] = values[row];
+    if (input.kind != Kind::kResponse || responses == nullptr) {
+      fill_column(input, rows, requests, out.data() + j);
       continue;
     }
-    for (std::size_t row = 0; row < rows.size(); ++row)
-      out[row * d + j] = value(input, rows, row, requests);
+    const std::vector<float> values = response_of(*responses, input.response, rows);
+    for (std::size_t row = 0; row < rows.size(); ++row) out[row * size() + j] = values[row];
   }
 }
 
@@ -250,6 +273,15 @@ std::vector<float> response_of(const ResponseBatch& responses, const std::string
   if (!known) refuse(unknown_name("response", name, response_names()));
   if (out.size() != rows.size()) refuse("log: the response '" + name + "' is not recorded");
   return out;
+}
+
+bool is_recorded(const ResponseBatch& responses, const std::string& name) {
+  bool recorded = false;
+  ResponseBatch::visit(responses, [&](const std::string& column_name, Level, std::size_t,
+                                      const auto& column, const char*) {
+    recorded = recorded || (column_name == name && !column.empty());
+  });
+  return recorded;
 }
 
 std::vector<std::string> response_names() {

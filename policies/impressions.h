@@ -45,6 +45,9 @@ class ItemInputs {
   ItemInputs(const std::vector<std::string>& names, const std::vector<std::string>& may_lack,
              const std::map<std::string, double>& defaults, const Schema& schema);
 
+  /// The same inputs for another schema, which may lack any.
+  ItemInputs bound_to(const Schema& schema) const;
+
   std::size_t size() const { return inputs_.size(); }
   /// How many the schema lacks.
   std::size_t n_lacking() const;
@@ -68,10 +71,12 @@ class ItemInputs {
     std::string response{};  // name of the column
   };
 
+  explicit ItemInputs(const Schema& schema) : schema_(schema) {}
   Input bind(const std::string& name) const;
   Input bind_context(const std::string& name) const;
-  float value(const Input& input, const ItemRows& rows, std::size_t row,
-              const RequestBatch& requests) const;
+  /// Args: out: of row 0; rows are size() apart.
+  void fill_column(const Input& input, const ItemRows& rows, const RequestBatch& requests,
+                   float* out) const;
 
   const Schema& schema_;
   std::vector<Input> inputs_;
@@ -81,6 +86,7 @@ class ItemInputs {
 /// of modules. Raises: Error(kInput) where there is no such column, or nothing recorded in it.
 std::vector<float> response_of(const ResponseBatch& responses, const std::string& name,
                                const ItemRows& rows);
+bool is_recorded(const ResponseBatch& responses, const std::string& name);
 /// The columns that response_of() knows.
 std::vector<std::string> response_names();
 

@@ -186,13 +186,15 @@ ItemScore::ItemScore(const ScoreConfig& score, const std::vector<TaskSpec>& task
 double ItemScore::expectation(std::size_t task, float output) const {
   if (!tasks_[task].regression()) return sigmoid(output);
   const double value = output;
-  return std::max(tasks_[task].log1p ? std::expm1(value) : value, 0.0);
+  return std::max(tasks_[task].log1p ? std::exp(value) - 1 : value, 0.0);
 }
 
 double ItemScore::operator()(const float* outputs) const {
   double value = expectation(main_, outputs[main_]);
-  for (const Term& term : powers_)
-    value *= std::pow(expectation(term.task, outputs[term.task]), term.weight);
+  for (const Term& term : powers_) {
+    const double factor = expectation(term.task, outputs[term.task]);
+    value *= term.weight == 1 ? factor : std::pow(factor, term.weight);
+  }
   double bonus = 1;
   for (const Term& term : bonuses_)
     bonus += term.weight * expectation(term.task, outputs[term.task]);

@@ -273,11 +273,14 @@ void MultiTaskNetwork::dense_forward(const Step& step, const float* parameters,
   const float* bias = parameters + step.bias;
   multiply({pass.value[step.in[0]].data(), fan_in, 1}, parameters + step.weight, pass.n, fan_in,
            width, false, out);
-  for (std::size_t i = 0; i < pass.n; ++i, out += width)
-    for (std::size_t j = 0; j < width; ++j) {
-      const float z = out[j] + bias[j];
-      out[j] = step.relu && z < 0 ? 0.0f : z;
-    }
+  const Eigen::Map<const Eigen::ArrayXf> shift(bias, static_cast<Eigen::Index>(width));
+  for (std::size_t i = 0; i < pass.n; ++i, out += width) {
+    Eigen::Map<Eigen::ArrayXf> row(out, static_cast<Eigen::Index>(width));
+    if (step.relu)
+      row = (row + shift).max(0.0f);
+    else
+      row += shift;
+  }
 }
 
 void MultiTaskNetwork::mix_forward(const Step& step, NetworkPass& pass) const {
@@ -334,18 +337,23 @@ void MultiTaskNetwork::dense_backward(const Step& step, const float* parameters,
   const std::size_t width = widths_[step.out];
   float* by_out = pass.gradient[step.out].data();
   if (step.relu) {
-    const float* out = pass.value[step.out].data();
-    for (std::size_t i = 0; i < pass.n * width; ++i) by_out[i] = out[i] > 0 ? by_out[i] : 0.0f;
+    const auto n = static_cast<Eigen::Index>(pass.n * width);
+    const Eigen::Map<const Eigen::ArrayXf> out(pass.value[step.out].data(), n);
+    Eigen::Map<Eigen::ArrayXf> by(by_out, n);
+    by = (out > 0.0f).select(by, 0.0f);
   }
-  float* by_bias = gradient + step.bias;
+  Eigen::Map<Eigen::ArrayXf> by_bias(gradient + step.bias, static_cast<Eigen::Index>(width));
   for (std::size_t i = 0; i < pass.n; ++i)
-    for (std::size_t j = 0; j < width; ++j) by_bias[j] += by_out[i * width + j];
+    by_bias +=
+        Eigen::Map<const Eigen::ArrayXf>(by_out + i * width, static_cast<Eigen::Index>(width));
   multiply({pass.value[step.in[0]].data(), 1, fan_in}, by_out, fan_in, pass.n, width, true,
            gradient + step.weight);
   pass.transposed.resize(fan_in * width);
   const float* weight = parameters + step.weight;
-  for (std::size_t i = 0; i < fan_in; ++i)
-    for (std::size_t j = 0; j < width; ++j) pass.transposed[j * fan_in + i] = weight[i * width + j];
+  const auto rows = static_cast<Eigen::Index>(fan_in);
+  const auto columns = static_cast<Eigen::Index>(width);
+  Eigen::Map<RowMatrixF>(pass.transposed.data(), columns, rows) =
+      Eigen::Map<const RowMatrixF>(weight, rows, columns).transpose();
   multiply({by_out, width, 1}, pass.transposed.data(), pass.n, width, fan_in, true,
            pass.gradient[step.in[0]].data());
 }

@@ -9,6 +9,7 @@
 #include "policies/makers.h"
 #include "policies/multi_task_config.h"
 #include "policies/page_choices.h"
+#include "policies/taught_impressions.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -117,11 +118,6 @@ class Network final : public MultiTaskRanker {
   std::unique_ptr<SlateDistribution> explore(std::unique_ptr<SlateDistribution> best,
                                              std::unique_ptr<SlateDistribution> uniform) const;
   void check_log(const Schema& log) const;
-  ImpressionTable read_shard(const FitContext& context, std::size_t shard,
-                             const std::vector<std::unique_ptr<Distillation>>& methods,
-                             const std::vector<std::vector<std::size_t>>& columns) const;
-  std::vector<std::vector<std::size_t>> bind(
-      const FitContext& context, const std::vector<std::unique_ptr<Distillation>>& methods) const;
 
   MultiTaskConfig config_;
   Source source_;
@@ -235,8 +231,9 @@ std::unique_ptr<SlateDistribution> Network::order_modules(const RequestBatch& re
       const auto first = scores.begin() + requests.candidate_offsets[m];
       best.assign(first, scores.begin() + requests.candidate_offsets[m + 1]);
       const std::size_t n = requests.n_placed(i, best.size());
-      std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(n), best.end(),
-                        std::greater<>());
+      if (n < best.size())
+        std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(n), best.end(),
+                          std::greater<>());
       for (std::size_t k = 0; k < n; ++k) of_modules[m] += best[k];
     }
   return explore(order_by_score(requests, std::move(of_modules)),
@@ -252,63 +249,6 @@ void Network::check_log(const Schema& log) const {
                 "policy's");
 }
 
-std::vector<std::vector<std::size_t>> Network::bind(
-    const FitContext& context, const std::vector<std::unique_ptr<Distillation>>& methods) const {
-  std::vector<std::vector<std::size_t>> columns;
-  for (const auto& method : methods) {
-    const auto found = context.labels.find(method->labels());
-    if (found == context.labels.end()) {
-      std::vector<std::string> known;
-      for (const auto& [name, source] : context.labels) known.push_back(name);
-      throw Error(ErrorKind::kInput, "train " + context.name + ": " +
-                                         unknown_name("labels", method->labels(), known) +
-                                         " (stored labels of a teacher)");
-    }
-    columns.push_back(method->bind(found->second));
-  }
-  return columns;
-}
-
-ImpressionTable Network::read_shard(const FitContext& context, std::size_t shard,
-                                    const std::vector<std::unique_ptr<Distillation>>& methods,
-                                    const std::vector<std::vector<std::size_t>>& columns) const {
-  const LogBatch batch = context.rounds.read(
-      shard, {.candidates = inputs_.need_candidates(), .items = true, .propensities = false});
-  const ItemRows rows = rows_of(batch);
-  ImpressionTable table;
-  table.item = rows.item;
-  for (const std::uint32_t request : rows.request)
-    table.user.push_back(batch.requests.user[request]);
-  table.lists = rows.lists;
-  inputs_.fill(rows, batch.requests, &batch.responses, table.dense);
-  observe_tasks(tasks_, batch.responses, rows, table.labels);
-  std::size_t n_soft = 0;
-  for (const auto& own : columns) n_soft += own.size();
-  table.soft.resize(rows.size() * n_soft);
-  std::size_t first = 0;
-  for (std::size_t m = 0; m < methods.size(); ++m) {
-    const RowMatrixF stored = context.labels.at(methods[m]->labels()).read(shard);
-    if (stored.rows() != static_cast<Eigen::Index>(rows.size()))
-      throw Error(
-          ErrorKind::kInput,
-          fmt::format("train {}: labels '{}' have {} rows in shard {}, the log shows {} "
-                      "items: they are of other rounds",
-                      context.name, methods[m]->labels(), stored.rows(), shard, rows.size()));
-    const std::size_t n_own = columns[m].size();
-    std::vector<float> own(rows.size() * n_own);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      for (std::size_t k = 0; k < n_own; ++k)
-        own[i * n_own + k] =
-            stored(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(columns[m][k]));
-    methods[m]->change_labels(context.rng, shard, n_own, own);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      for (std::size_t k = 0; k < n_own; ++k)
-        table.soft[i * n_soft + first + k] = own[i * n_own + k];
-    first += n_own;
-  }
-  return table;
-}
-
 void Network::fit(const FitContext& context) {
   check_log(*context.rounds.schema);
   if (inputs_.n_lacking() > 0)
@@ -317,26 +257,18 @@ void Network::fit(const FitContext& context) {
                             "schema that has them all",
                             context.name, fmt::join(inputs_.lacking(), ", ")));
   const auto methods = make_distillations(config_.distill, source_.child("distill"), tasks_);
-  const std::vector<std::vector<std::size_t>> columns = bind(context, methods);
+  const TaughtImpressions impressions(context, inputs_, tasks_, methods);
   NetworkShape shape = shape_;
-  std::size_t n_soft = 0;
-  for (std::size_t m = 0; m < methods.size(); ++m) {
-    methods[m]->place(n_soft, tasks_.size() + shape.heads.size());
-    n_soft += columns[m].size();
-    for (HeadShape& head : methods[m]->heads()) shape.heads.push_back(std::move(head));
-  }
-  const ImpressionShards shards{
-      context.rounds.n_shards, inputs_.size(), tasks_.size(), n_soft,
-      [&](std::size_t shard) { return read_shard(context, shard, methods, columns); }};
+  shape.heads = impressions.heads();
   ImpressionOptions options;
   options.batch = static_cast<std::size_t>(config_.train.batch);
   options.by_lists = config_.train.unit == "lists";
   const std::string task = "train " + context.name;
-  ImpressionStream stream(shards, options, context.rng, task);
+  ImpressionStream stream(impressions.shards(), options, context.rng, task);
   shape.n_users = stream.n_users();
   MultiTaskNetwork network(std::move(shape));
   TrainedMultiTask trained =
-      train_multi_task(network, tasks_, methods, stream, n_soft,
+      train_multi_task(network, tasks_, methods, stream, impressions.n_soft(),
                        {static_cast<int>(config_.train.epochs), config_.train.learning_rate,
                         config_.train.weight_decay},
                        context.rng, task, context.progress);

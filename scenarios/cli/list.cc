@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/estimators.h"
+#include "policies/distillation.h"
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
 #include "sim/core/error.h"
@@ -56,6 +57,7 @@ const std::vector<Kind>& kinds() {
       {"click_models", [] { return listed(click_models()); }},
       {"policies", [] { return listed(policies()); }},
       {"rankers", [] { return listed(rankers()); }},
+      {"distillations", [] { return listed(distillations()); }},
       {"estimators", [] { return listed(estimators()); }},
   };
   return all;

@@ -53,7 +53,7 @@ template <std::size_t Rows>
   const float* a = tile.a;
   const float* b = tile.b;
   for (std::size_t k = 0; k < tile.k; ++k, a += tile.a_column, b += tile.n)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i) sum[i] += a[i * tile.a_row] * *b;
   for (std::size_t i = 0; i < Rows; ++i) tile.c[i * tile.n] = sum[i];
 }
@@ -66,12 +66,14 @@ template <std::size_t Vectors>
     tile.a += rows * tile.a_row;
     tile.c += rows * tile.n;
   };
+  // As many sums at a time as hide the time that an addition takes.
+  constexpr std::size_t kRows = Vectors > 0 ? 4 : 8;
   std::size_t i = 0;
-  for (; i + 4 <= m; i += 4, move(4)) {
+  for (; i + kRows <= m; i += kRows, move(kRows)) {
     if constexpr (Vectors > 0)
-      vector_tile<4, Vectors>(tile);
+      vector_tile<kRows, Vectors>(tile);
     else
-      column_tile<4>(tile);
+      column_tile<kRows>(tile);
   }
   for (; i < m; ++i, move(1)) {
     if constexpr (Vectors > 0)

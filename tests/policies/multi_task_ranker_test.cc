@@ -1,5 +1,6 @@
 #include "policies/multi_task_ranker.h"
 
+#include "policies/distillation.h"
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/policies/small_items.h"
@@ -162,6 +163,55 @@ TEST_CASE("labels of a teacher that knows the truth help, permuted ones do not",
   CHECK(fitted("{type: noisy, sd: 0.5, weight: 4}") > control + 0.005);
   CHECK(fitted("{type: placebo}") < control + 0.005);
   CHECK(fitted("{type: auxiliary, weight: 0}") == control);
+}
+
+TEST_CASE("every method of distillation trains by its name, and learns its teacher's order",
+          "[multi_task]") {
+  // A teacher's hidden layer: what the truth depends on.
+  Site taught;
+  taught.labels.heads.push_back({"hidden_0", true});
+  taught.labels.heads.push_back({"hidden_1", true});
+  taught.labels.read = [labels = site().labels.read](std::size_t shard) {
+    const RowMatrixF own = labels(shard);
+    RowMatrixF wide(own.rows(), 4);
+    wide << own, own.col(1).array() - 3.5f, own.col(0).array() + 1.0f;
+    return wide;
+  };
+  for (const DistillationEntry& entry : distillations().entries()) {
+    INFO(entry.name);
+    const std::string heads = entry.name == "non_serving" ? ", heads: [click]" : "";
+    const auto net = ranker(
+        "inputs: [context.taste], tasks: [{name: click, label: item_click}], train: {unit: lists, "
+        "epochs: 4, batch: 64, learning_rate: 0.02}, distill: [{type: " +
+            entry.name + heads + "}]",
+        taught.schema);
+    FitContext context = taught.context();
+    context.other_domain = source_of(taught.schema, taught.test);
+    net->fit(context);
+    CHECK(click_auc(*net) > 0.6);
+  }
+}
+
+TEST_CASE("examples of another domain are mixed in, what it lacks at its default", "[multi_task]") {
+  const Schema source = small::item_schema(true);
+  std::vector<LogBatch> there = small::item_shards(2, 800, 20, source);
+  for (LogBatch& batch : there) batch.responses.item_purchase.clear();
+  const std::string config =
+      "inputs: [context.taste, candidate.plays], tasks: [{name: click, label: item_click}, {name: "
+      "buy, kind: esmm, label: item_purchase, given: item_click}], train: {epochs: 6, batch: 64, "
+      "learning_rate: 0.02}, distill: [{type: mix_in, share: ";
+  const auto fitted = [&](const std::string& share) {
+    const auto net = ranker(config + share + "}]", site().schema);
+    FitContext context = site().context();
+    context.other_domain = source_of(source, there);
+    net->fit(context);
+    return net;
+  };
+  const auto mixed = fitted("0.5");
+  CHECK(click_auc(*mixed) > click_auc(*fitted("0.0")) + 0.005);
+  CHECK(same(mixed->state(), fitted("0.5")->state()));
+  CHECK_THROWS_WITH(ranker(config + "0.5}]", site().schema)->fit(site().context()),
+                    Catch::Contains("another domain"));
 }
 
 TEST_CASE("a teacher of one site labels another, where it lacks what it declares", "[multi_task]") {

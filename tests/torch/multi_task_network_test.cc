@@ -1,5 +1,6 @@
 #include "policies/multi_task_network.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/from_blob.h>
@@ -89,7 +90,7 @@ class TorchNetwork {
     return outputs;
   }
 
-  const at::Tensor& at(const std::string& name) const { return tensors_.at(name); }
+  const at::Tensor& parameter(const std::string& name) const { return tensors_.at(name); }
 
  private:
   at::Tensor linear(const std::string& name, const at::Tensor& in) const {
@@ -191,12 +192,12 @@ TEST_CASE("multi-task networks and their gradients agree with torch to 1e-5") {
     total.backward();
     for (const ParameterBlock& block : network.blocks())
       if (block.served)
-        CHECK(largest_difference(torch.at(block.name).grad(), gradient.data() + block.offset) <
-              1e-5);
+        CHECK(largest_difference(torch.parameter(block.name).grad(),
+                                 gradient.data() + block.offset) < 1e-5);
     RowMatrixF users = RowMatrixF::Zero(30, 6);
     for (std::size_t i = 0; i < Rows::kRows; ++i)
       for (Eigen::Index j = 0; j < 6; ++j)
         users(rows.user[i], j) += by_input[i * 16 + static_cast<std::size_t>(j)];
-    CHECK(largest_difference(torch.at("user_embedding").grad(), users.data()) < 1e-5);
+    CHECK(largest_difference(torch.parameter("user_embedding").grad(), users.data()) < 1e-5);
   }
 }
