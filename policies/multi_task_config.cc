@@ -120,6 +120,9 @@ Fields MultiTaskTrainConfig::fields() {
               "learn from lists need)")
       .add("learning_rate", learning_rate, 1e-8, 1,
            "of Adam at first; falls linearly towards 0 over `epochs`")
+      .add(
+          "embedding_rate", embedding_rate, 0, 1000,
+          "times the learning rate, of the embeddings: rows that are seldom touched move only then")
       .add("weight_decay", weight_decay, 0, 100, "decoupled (AdamW), of weights, not of biases");
 }
 

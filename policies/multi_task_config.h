@@ -32,6 +32,7 @@ struct MultiTaskTrainConfig {
   std::int64_t batch = 512;
   std::string unit = "impressions";
   double learning_rate = 0.01;
+  double embedding_rate = 1;
   double weight_decay = 0;
   Fields fields();
 };

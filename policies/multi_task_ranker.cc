@@ -270,7 +270,7 @@ void Network::fit(const FitContext& context) {
   TrainedMultiTask trained =
       train_multi_task(network, tasks_, methods, stream, impressions.n_soft(),
                        {static_cast<int>(config_.train.epochs), config_.train.learning_rate,
-                        config_.train.weight_decay},
+                        config_.train.embedding_rate, config_.train.weight_decay},
                        context.rng, task, context.progress);
   model_ = std::make_unique<const Model>(
       Model{std::move(network), std::move(trained.parameters), stream.scale()});

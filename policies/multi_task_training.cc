@@ -93,12 +93,13 @@ class Training {
 
   void move(const ImpressionTable& batch, std::span<const float> by_input, double learning_rate) {
     const AdamStep step(learning_rate, options_.weight_decay, step_);
+    const AdamStep of_tables(learning_rate * options_.embedding_rate, options_.weight_decay, step_);
     for (const ParameterBlock& block : network_.blocks())
       dense_.update(step, block.weight, block.offset, block.rows * block.columns,
                     gradient_.data() + block.offset, parameters_.dense.data() + block.offset);
     const std::size_t stride = network_.shape().n_inputs();
-    users_.update(step, batch.user, by_input.data(), stride, parameters_.users);
-    items_.update(step, batch.item, by_input.data() + network_.shape().user_width, stride,
+    users_.update(of_tables, batch.user, by_input.data(), stride, parameters_.users);
+    items_.update(of_tables, batch.item, by_input.data() + network_.shape().user_width, stride,
                   parameters_.items);
   }
 

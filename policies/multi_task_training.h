@@ -14,6 +14,7 @@ namespace rehearsal {
 struct TrainingOptions {
   int epochs = 3;
   double learning_rate = 0.01;  // of Adam at first; falls linearly towards 0
+  double embedding_rate = 1;    // times learning_rate, of the embeddings
   double weight_decay = 0;      // decoupled (AdamW), of weights and of the rows touched
 };
 

@@ -332,12 +332,13 @@ struct HomepageUsersConfig : MediaUsersConfig {
   HomepageUsersConfig() {
     drift = 0.8;
     click = -1.6;
-    row_effect = 0.6;
-    position_effect = 0.3;
-    shelf_effect = 0.6;
-    repeat_effect = 0.8;
-    seconds_place = 0.3;
-    seconds_repeat = 0.4;
+    row_effect = 0.8;
+    position_effect = 0.4;
+    shelf_effect = 0.8;
+    repeat_effect = 1.0;
+    seconds_place = 0.5;
+    seconds_repeat = 0.5;
+    seconds_noise = 0.6;
   }
 };
 struct RadioUsersConfig : MediaUsersConfig {
@@ -345,7 +346,7 @@ struct RadioUsersConfig : MediaUsersConfig {
     drift = 0.8;
     click = 0;
     repeat_effect = 0.4;
-    mood_effect = 3;
+    mood_effect = 4;
     seconds_repeat = 0.4;
     session_rounds = 5;
   }
