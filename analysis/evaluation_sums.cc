@@ -32,8 +32,7 @@ class Chunk {
     users_.assign(n_users_ * plan_.n_columns, 0.0);
     for (std::size_t i = 0; i < batch_.size(); ++i) users_[user_of_[i] * plan_.n_columns] += 1;
     for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
-    add_columns();
-    add_moments();
+    sums_.add_users(plan_, users_);
     if (plan_.n_bootstrap > 0) add_bootstrap();
   }
 
@@ -52,7 +51,6 @@ class Chunk {
     }
     n_users_ = ids_.size();
     sums_.n_rounds += static_cast<double>(batch_.size());
-    sums_.n_users += static_cast<double>(n_users_);
     sums_.n_shown += static_cast<double>(batch_.pages.module.size());
   }
 
@@ -161,34 +159,6 @@ class Chunk {
     }
   }
 
-  void add_columns() {
-    for (std::size_t u = 0; u < n_users_; ++u)
-      for (std::size_t j = 0; j < plan_.n_columns; ++j)
-        sums_.columns[j] += users_[u * plan_.n_columns + j];
-  }
-
-  void add_moments() {
-    for (std::size_t t = 0; t < plan_.targets.size(); ++t) {
-      const Target& target = plan_.targets[t];
-      const std::size_t width = target.layout.n_columns;
-      const std::size_t n = target.n_moments();
-      const bool paired = target.baseline >= 0;
-      const std::size_t base =
-          paired ? plan_.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
-      panel_.resize(n_users_ * n);
-      for (std::size_t u = 0; u < n_users_; ++u) {
-        const double* row = users_.data() + u * plan_.n_columns;
-        double* out = panel_.data() + u * n;
-        for (std::size_t j = 0; j < width; ++j) {
-          out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
-          if (paired) out[width + j] = row[base + j];
-        }
-        out[n - 1] = row[0];
-      }
-      add_products(panel_.data(), n, panel_.data(), n, n_users_, sums_.moments[t].data());
-    }
-  }
-
   void add_bootstrap() {
     resamples_.resize(n_users_ * plan_.n_bootstrap);
     for (std::size_t u = 0; u < n_users_; ++u)
@@ -212,7 +182,7 @@ class Chunk {
   std::vector<std::vector<double>> q_hat_;    // [metric] (cells)
   std::vector<std::vector<double>> shown_;    // [metric] (slots)
   std::vector<std::vector<double>> rewards_;  // [metric] (slots)
-  std::vector<double> direct_, terms_, panel_, resamples_;
+  std::vector<double> direct_, terms_, resamples_;
 };
 
 }  // namespace
@@ -253,6 +223,32 @@ void EvaluationSums::add(const EvaluationSums& other) {
   add_all(bootstrap, other.bootstrap);
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
+}
+
+void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const double> users) {
+  const std::size_t n = users.size() / plan.n_columns;
+  n_users += static_cast<double>(n);
+  for (std::size_t u = 0; u < n; ++u)
+    for (std::size_t j = 0; j < plan.n_columns; ++j) columns[j] += users[u * plan.n_columns + j];
+  std::vector<double> panel;
+  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
+    const Target& target = plan.targets[t];
+    const std::size_t width = target.layout.n_columns, n_moments = target.n_moments();
+    const bool paired = target.baseline >= 0;
+    const std::size_t base =
+        paired ? plan.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
+    panel.resize(n * n_moments);
+    for (std::size_t u = 0; u < n; ++u) {
+      const double* row = users.data() + u * plan.n_columns;
+      double* out = panel.data() + u * n_moments;
+      for (std::size_t j = 0; j < width; ++j) {
+        out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
+        if (paired) out[width + j] = row[base + j];
+      }
+      out[n_moments - 1] = row[0];
+    }
+    add_products(panel.data(), n_moments, panel.data(), n_moments, n, moments[t].data());
+  }
 }
 
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {

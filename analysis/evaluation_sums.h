@@ -44,6 +44,10 @@ struct EvaluationPlan {
   Rng rng{0};
 };
 
+/// Adds the numbers asked for: every candidate by every metric and estimator.
+/// Args: baseline: index of the candidate that lifts are relative to, or -1.
+void add_targets(std::span<const Estimator> entries, int baseline, EvaluationPlan& plan);
+
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
 std::size_t n_stats(const EvaluationPlan& plan);
@@ -61,10 +65,16 @@ struct EvaluationSums {
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);
+  /// Whole users. Args: users: (n, n_columns) each one's sums.
+  void add_users(const EvaluationPlan& plan, std::span<const double> users);
 };
 
 /// Sums of one shard. Args: cache: shared by all shards.
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache);
+
+/// The numbers that sums give. Returns: estimates[candidate], in the order of the targets.
+std::vector<std::vector<Estimate>> finish(const EvaluationPlan& plan, const EvaluationSums& sums,
+                                          double confidence, int baseline);
 
 /// Poisson(1) counts of a user's bootstrap weights, addressed by Draw::kBootstrap.
 /// Args: out: one a resample.

@@ -73,7 +73,7 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
 std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                                                  const LogReader& reader,
                                                  const std::vector<Named>& policies) {
-  const ActionLog log = read_action_log(reader);
+  const ActionSource log = source_of_actions(reader);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
     if (policy.value != "uniform" && fs::is_directory(policy.value))
@@ -84,24 +84,23 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                       policy.name, policy.value));
     candidates.push_back(
         {policy.name,
-         policy.value == "uniform" ? ActionTable::uniform(log) : ActionTable(policy.value, log),
+         policy.value == "uniform" ? ActionTable::uniform() : ActionTable(policy.value, log.shape),
          {}});
   }
   std::unique_ptr<ActionTable> q_hat;
-  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log);
+  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log.shape);
   for (const Named& expected : parse_named(command.q_hat_expected, "--q-hat-expected")) {
     ActionCandidate& candidate = candidates[index_of(policies, expected.name, "--q-hat-expected")];
-    const ActionTable table(expected.value, log);
-    if (table.complete())
+    candidate.expected_q_hat.emplace(expected.value, log.shape);
+    if (candidate.expected_q_hat->complete())
       throw Error(ErrorKind::kInput, expected.value + ": expected shape (n_rounds)");
-    for (std::size_t i = 0; i < log.size(); ++i)
-      candidate.expected_q_hat.push_back(table.logged(i));
   }
   ActionEvaluation options;
   options.estimators = command.estimators;
   options.q_hat = q_hat.get();
   options.baseline = baseline_of(command, policies);
   options.confidence = command.confidence;
+  options.threads = command.threads;
   return evaluate_actions(log, candidates, options);
 }
 
@@ -200,6 +199,7 @@ int evaluate_file(const EvaluateCommand& command) {
   ArrayOptions options;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
+  options.threads = command.threads;
   const std::vector<NamedCase> cases =
       evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
   const std::string json = arrays_to_json(cases);
