@@ -6,11 +6,15 @@
 #include <cmath>
 
 #include "sim/core/error.h"
+#include "sim/encoder.h"
 #include "sim/log/array_file.h"
+#include "sim/module_logistic.h"
 
 namespace rehearsal {
 
 namespace {
+
+constexpr int kBehaviorFolds = 3;  // of users, for estimated propensities
 
 /// The feature that says where an action is placed, or -1.
 std::ptrdiff_t position_feature(const Schema& schema) {
@@ -47,6 +51,22 @@ ActionShape shape_of(const LogReader& log) {
           position < 0 ? 1 : schema.features[static_cast<std::size_t>(position)].levels.size()};
 }
 
+/// Raises: Error(kInput) for a log whose pages hold another number of items.
+LoggedChoices choices_of(const LogBatch& batch, const LogReader& log) {
+  LoggedChoices out;
+  RowMatrixF inputs;
+  Encoder(log.schema()).encode(batch.requests, inputs);
+  out.inputs = inputs.cast<double>();
+  if (batch.pages.item.size() != batch.size())
+    throw Error(ErrorKind::kInput, log.folder().string() + ": expected one item a round");
+  out.action = batch.pages.item;
+  const Rng rng(log.info().seed);
+  for (const std::uint32_t user : batch.requests.user)
+    out.fold.push_back(
+        static_cast<std::uint8_t>(cross_fitting_fold(rng, UserId{user}, kBehaviorFolds)));
+  return out;
+}
+
 std::string shape_text(const std::vector<std::size_t>& shape) {
   return fmt::format("({})", fmt::join(shape, ", "));
 }
@@ -58,16 +78,30 @@ bool has_single_actions(const LogReader& log) {
   return log.info().n_impressions == log.info().n_rounds;
 }
 
-ActionSource source_of_actions(const LogReader& log) {
+std::shared_ptr<const BehaviorModel> estimate_behavior(const LogReader& log, int threads) {
+  const ChoiceSource rounds{log.schema().n_items, Encoder(log.schema()).n_inputs(), log.n_shards(),
+                            [&log](std::size_t shard) {
+                              Columns columns;
+                              columns.items = true;
+                              columns.propensities = columns.responses = false;
+                              return choices_of(log.read(shard, columns), log);
+                            }};
+  return std::make_shared<BehaviorModel>(rounds, kBehaviorFolds, threads);
+}
+
+ActionSource source_of_actions(const LogReader& log,
+                               std::shared_ptr<const BehaviorModel> estimated) {
   ActionSource source{shape_of(log), log.n_shards(), {}};
   std::vector<std::size_t> first(log.n_shards(), 0);
   for (std::size_t shard = 1; shard < first.size(); ++shard)
     first[shard] = first[shard - 1] + log.info().shards[shard - 1].n_rounds;
-  source.read = [&log, shape = source.shape, first](std::size_t shard) {
+  source.read = [&log, shape = source.shape, first, estimated](std::size_t shard) {
     Columns columns;
     columns.items = true;
-    ActionLog part = columns_of(log.read(shard, columns), position_feature(log.schema()),
-                                log.verified_file(shard).string());
+    const LogBatch batch = log.read(shard, columns);
+    ActionLog part =
+        columns_of(batch, position_feature(log.schema()), log.verified_file(shard).string());
+    if (estimated) part.pscore = estimated->pscores(choices_of(batch, log));
     part.shape = shape;
     part.first_round = first[shard];
     return part;

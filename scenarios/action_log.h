@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "analysis/behavior_model.h"
 #include "analysis/results.h"
 #include "sim/log/log.h"
 
@@ -42,9 +44,15 @@ struct ActionSource {
 
 /// Whether every page of the log has one slot of one module.
 bool has_single_actions(const LogReader& log);
-/// Args: log: outlives the source. Raises (as read): Error(kInput) for a page without exactly one
-/// item, or rounds without clicks recorded.
-ActionSource source_of_actions(const LogReader& log);
+/// Args: log: outlives the source.  estimated: whose propensities stand in place of the logged
+///       ones; null: as logged, round by round, whichever policy was at work.
+/// Raises (as read): Error(kInput) for a page without exactly one item, or rounds without clicks
+/// recorded.
+ActionSource source_of_actions(const LogReader& log,
+                               std::shared_ptr<const BehaviorModel> estimated = nullptr);
+/// The propensities of a log's actions given the context, learnt from the log on folds of users.
+/// Its seed deals the folds.
+std::shared_ptr<const BehaviorModel> estimate_behavior(const LogReader& log, int threads);
 /// The whole log at once.
 ActionLog read_action_log(const LogReader& log);
 /// One shard in memory, which outlives the source.
@@ -114,7 +122,8 @@ struct ActionEvaluation {
   const ActionTable* q_hat = nullptr;   // null: dm, dr, sndr do not apply
   std::ptrdiff_t baseline = -1;         // index of the candidate that lifts are relative to
   double confidence = 0.95;
-  int threads = 1;  // 0: all of the machine; changes no byte
+  int threads = 1;         // 0: all of the machine; changes no byte
+  bool estimated = false;  // the propensities are: weighted estimates carry a warning
 };
 
 /// Scores policies by the sums that score pages: a single recommendation is a page of one slot,

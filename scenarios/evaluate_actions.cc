@@ -156,7 +156,14 @@ std::vector<std::vector<Estimate>> evaluate_actions(const ActionSource& log,
       },
       [&](std::size_t, EvaluationSums&& sums) { total.add(sums); });
   if (total.n_rounds == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
-  return finish(plan.sums, total, options.confidence, static_cast<int>(options.baseline));
+  auto estimates = finish(plan.sums, total, options.confidence, static_cast<int>(options.baseline));
+  for (std::vector<Estimate>& of_candidate : estimates)
+    for (std::size_t e = 0; options.estimated && e < entries.size(); ++e)
+      if (entries[e].entry->needs != std::vector<Need>{Need::kQHat})
+        of_candidate[e].warnings.emplace_back(
+            "propensities are estimated: the interval leaves out the error of that estimate, and "
+            "where the policy knew more than the context the value is biased");
+  return estimates;
 }
 
 }  // namespace rehearsal

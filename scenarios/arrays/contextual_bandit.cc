@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "analysis/action_weights.h"
+#include "analysis/behavior_model.h"
 #include "analysis/cross_fit.h"
 #include "scenarios/arrays/action_case.h"
 #include "scenarios/arrays/kinds.h"
@@ -15,19 +16,46 @@ namespace {
 
 const std::vector<double> kCuts{0.5, 2, 10, std::numeric_limits<double>::infinity()};
 
-void score_estimated_propensities(ActionCase& single, Scores& scores) {
-  const CaseInputs& inputs = single.inputs();
-  if (!inputs.has("estimated_pscore")) {
-    if (!inputs.has("pscore"))
-      scores.warn("no propensities, logged or estimated: only what needs none is scored");
-    return;
-  }
+void score_with(std::span<const double> estimated_pscore, ActionCase& single, Scores& scores) {
   ActionRounds rounds = single.rounds();
-  rounds.pscore = inputs.propensities("estimated_pscore", {single.size()});
+  rounds.pscore = estimated_pscore;
   scores.add(rounds, {{"ipw", "ips"}, {"snipw", "snips"}, {"dr", "dr"}, {"sndr", "sndr"}},
              "_estimated_pscore");
-  if (!inputs.has("pscore"))
+  if (!single.inputs().has("pscore"))
     scores.warn("propensities are estimated: intervals leave out the error of that estimate");
+}
+
+void score_estimated_propensities(ActionCase& single, Scores& scores) {
+  const CaseInputs& inputs = single.inputs();
+  if (inputs.has("estimated_pscore"))
+    score_with(inputs.propensities("estimated_pscore", {single.size()}), single, scores);
+  else if (!inputs.has("pscore") && !inputs.has("context"))
+    scores.warn("no propensities, logged or estimated: only what needs none is scored");
+}
+
+/// Propensities of our own where there are none but contexts: cross-fitted on every third round.
+void score_own_propensities(ActionCase& single, Scores& scores) {
+  constexpr std::size_t kFolds = 3;
+  const CaseInputs& inputs = single.inputs();
+  if (inputs.has("pscore") || inputs.has("estimated_pscore") || !inputs.has("context")) return;
+  if (single.size() < 2 * kFolds) {
+    scores.warn("too few rounds to estimate propensities from");
+    return;
+  }
+  inputs.rows("context", 2);
+  const std::size_t n_features = inputs.at("context").shape[1];
+  const auto rows = static_cast<Eigen::Index>(single.size());
+  LoggedChoices all;
+  all.inputs =
+      Eigen::Map<const RowMatrix>(inputs.numbers("context", {single.size(), n_features}).data(),
+                                  rows, static_cast<Eigen::Index>(n_features));
+  all.action.assign(single.rounds().action.begin(), single.rounds().action.end());
+  for (std::size_t i = 0; i < single.size(); ++i)
+    all.fold.push_back(static_cast<std::uint8_t>(i % kFolds));
+  const BehaviorModel model({single.n_actions(), n_features, 1, [&](std::size_t) { return all; }},
+                            kFolds, 1);
+  const std::vector<double> pscore = model.pscores(all);
+  score_with(pscore, single, scores);
 }
 
 void score_balanced(ActionCase& single, Scores& scores) {
@@ -139,6 +167,7 @@ CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOption
   score_contextual_bandit(single, scores);
   score_likelihoods(single, scores);
   score_cross_fitted(single, scores);
+  score_own_propensities(single, scores);
   return scores.take();
 }
 

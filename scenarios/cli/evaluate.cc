@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   std::string log;
   std::vector<std::string> policies;
+  std::string behavior = "logged";
   std::string q_hat;
   std::vector<std::string> q_hat_expected;
   std::vector<std::string> estimators;
@@ -73,7 +74,9 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
 std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                                                  const LogReader& reader,
                                                  const std::vector<Named>& policies) {
-  const ActionSource log = source_of_actions(reader);
+  const bool estimated = command.behavior == "estimated";
+  const ActionSource log =
+      source_of_actions(reader, estimated ? estimate_behavior(reader, command.threads) : nullptr);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
     if (policy.value != "uniform" && fs::is_directory(policy.value))
@@ -101,6 +104,7 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
   options.baseline = baseline_of(command, policies);
   options.confidence = command.confidence;
   options.threads = command.threads;
+  options.estimated = estimated;
   return evaluate_actions(log, candidates, options);
 }
 
@@ -126,6 +130,10 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
                 "to the log");
+  if (command.behavior != "logged")
+    throw Error(ErrorKind::kInput,
+                "--behavior estimated: serves logs of single recommendations; pages are scored by "
+                "logged propensities");
   std::vector<std::shared_ptr<Policy>> made;
   std::vector<Candidate> candidates;
   for (const Named& policy : policies) {
@@ -192,10 +200,10 @@ std::string table(const std::vector<NamedCase>& cases) {
 /// Another tool's arrays: FILE.h5 --layout NAME.
 int evaluate_file(const EvaluateCommand& command) {
   if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
-      !command.baseline.empty())
+      !command.baseline.empty() || command.behavior != "logged")
     throw Error(ErrorKind::kInput,
-                "--layout: the arrays say what is judged; --policy, --q-hat, --q-hat-expected and "
-                "--baseline serve logs");
+                "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
+                "--q-hat-expected and --baseline serve logs");
   ArrayOptions options;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
@@ -260,6 +268,11 @@ void add_evaluate(CLI::App& app, Action& action) {
          "the logged actions (single recommendations); repeatable")
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
+  sub->add_option("--behavior", command->behavior,
+                  "Propensities: as logged, or estimated from the context by a cross-fitted "
+                  "multinomial logistic regression (single recommendations)")
+      ->check(CLI::IsMember({"logged", "estimated"}))
+      ->type_name("logged|estimated");
   sub->add_option("--q-hat", command->q_hat,
                   "Expected reward of each action, in the shapes of a distribution")
       ->type_name("FILE.h5:DATASET");

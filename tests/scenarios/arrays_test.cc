@@ -327,6 +327,34 @@ TEST_CASE("support, overlap and estimated propensities are warned of") {
   CHECK(score(arrays).at("ipw_estimated_pscore").value == Approx(5.5 / 3));
 }
 
+TEST_CASE("arrays with contexts but no propensities are scored by estimated ones with a warning") {
+  constexpr std::size_t kRows = 6000;
+  Arrays arrays;
+  const auto add = [&](const std::string& name, std::vector<std::size_t> shape) -> auto& {
+    return (arrays["a_case/inputs/" + name] = {std::move(shape), {}}).values;
+  };
+  std::vector<double>&action = add("action", {kRows}), &reward = add("reward", {kRows}),
+  &context = add("context", {kRows, 1}), &pi = add("action_dist", {kRows, 2, 1});
+  Stream draw = Rng(5).stream(Draw::kWorld, {});
+  for (std::size_t i = 0; i < kRows; ++i) {
+    const double x = 2 * draw.uniform() - 1;
+    context.push_back(x);
+    action.push_back(draw.uniform() < 1 / (1 + std::exp(-2 * x)) ? 1 : 0);
+    // Users with a large x earn and get action 1: without propensities that looks like its doing.
+    reward.push_back(draw.uniform() < 0.5 + 0.4 * x ? 1 : 0);
+    pi.insert(pi.end(), {0.2, 0.8});
+  }
+  const TemporaryFolder folder;
+  const std::string file = write_arrays(folder.path("x.h5"), arrays);
+  const NamedCase scored = evaluate_arrays(file, array_layouts().at("obp"), {}).at(0);
+  const auto e = estimates_of(scored);
+  const ArrayEstimate& ipw = e.at("ipw_estimated_pscore");
+  CHECK(std::abs(ipw.value - 0.5) < 4 * ipw.standard_error);
+  CHECK(ipw.standard_error < 0.02);
+  CHECK(e.count("ipw") == 0);
+  CHECK(scored.result.warnings.front().find("propensities are estimated") == 0);
+}
+
 TEST_CASE("embeddings that are the actions give importance weights and bad ones are errors") {
   Arrays arrays = bandit_by_hand();
   arrays["a_case/inputs/pi_b"] = {{3, 2, 1}, {0.5, 0.5, 0.5, 0.5, 0.25, 0.75}};

@@ -235,6 +235,22 @@ TEST_CASE("shards and threads change no score of single actions", "[obd]") {
   }
 }
 
+TEST_CASE("propensities of a policy that changed over time are used round by round", "[obd]") {
+  // Two policies one after the other, known round by round alone: action 0 with 1/2, then 1/10.
+  ActionLog log;
+  log.shape = {4, 2, 1};
+  log.user = {0, 1, 2, 3};
+  log.action = {0, 1, 0, 1};
+  log.position = {0, 0, 0, 0};
+  log.reward = {1, 1, 1, 0};
+  log.pscore = {0.5, 0.5, 0.1, 0.9};
+  ActionEvaluation options;
+  options.estimators = {"ips"};
+  const auto estimates =
+      evaluate_actions(source_of_actions(log), {{"uniform", ActionTable::uniform(), {}}}, options);
+  CHECK(estimates[0][0].value == Approx((1 + 1 + 5) / 4.0).epsilon(1e-14));
+}
+
 TEST_CASE("a stored distribution that is none is refused by name", "[obd]") {
   const Folder folder;
   import_obd(ObdFixture::write(folder.path() / "random"), "", folder.path() / "log");
@@ -405,6 +421,16 @@ TEST_CASE("the program imports and scores a campaign in the published format", "
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
     CHECK(call_program(arguments).status == 2);
   }
+  const auto estimated = call_program(
+      {"evaluate", log, "--policy", "random=uniform", "--behavior", "estimated", "--json"});
+  INFO(estimated.err);
+  REQUIRE(estimated.status == 0);
+  const auto ips = nlohmann::json::parse(estimated.out)["policies"][0]["estimates"][0];
+  CHECK(ips["warnings"].dump().find("propensities are estimated") != std::string::npos);
+  const auto logged = call_program({"evaluate", log, "--policy", "random=uniform", "--json"});
+  CHECK(ips["value"] != nlohmann::json::parse(logged.out)["policies"][0]["estimates"][0]["value"]);
+  CHECK(call_program({"evaluate", log, "--policy", "random=uniform", "--behavior", "guessed"})
+            .status == 2);
   fs::resize_file(folder.path() / "log" / "shard_00000.h5", 100);
   const auto cut = call_program({"evaluate", log, "--policy", "random=uniform"});
   CHECK(cut.status == 2);
