@@ -31,6 +31,7 @@ class Finisher {
     Estimate out;
     out.estimator = target.estimator.name;
     out.metric = plan_.metrics[target.metric];
+    if (plan_.session_discount) out.metric += "_per_session";
     out.confidence = confidence_;
     out.value = value(target, sums_.columns);
     set_value_interval(t, out);
@@ -137,7 +138,7 @@ class Finisher {
       std::span<const WeightStats> own(stats + stats_index(plan_, need, 0),
                                        by_slot ? plan_.n_slots : 1);
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
-      set_weight_diagnostics(own, sums_.n_rounds, out);
+      set_weight_diagnostics(own, sums_.n_rounds, out, plan_.session_discount ? kSessions : kPages);
     }
     if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "analysis/sessions.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
@@ -29,7 +30,10 @@ struct EvaluateCommand {
   std::string baseline;
   std::string layout;
   std::string out;
+  std::vector<std::string> metrics;
   double confidence = 0.95;
+  bool sessions = false;
+  double discount = 1;
   int threads = 0;
   bool json = false;
 };
@@ -74,6 +78,10 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
 std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                                                  const LogReader& reader,
                                                  const std::vector<Named>& policies) {
+  if (command.sessions || !command.metrics.empty())
+    throw Error(ErrorKind::kInput,
+                "--sessions, --metrics: serve logs of pages; this one holds single "
+                "recommendations, which are scored by clicks a round");
   const bool estimated = command.behavior == "estimated";
   const ActionSource log =
       source_of_actions(reader, estimated ? estimate_behavior(reader, command.threads) : nullptr);
@@ -143,8 +151,12 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
   const std::unique_ptr<ProgressSink> progress = make_progress();
   EvaluateOptions options;
   const LogBatch first = reader.read(0, Columns{});
-  options.metrics = {"ctr"};
-  if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  options.metrics = command.metrics;
+  if (options.metrics.empty()) {
+    options.metrics = {"ctr"};
+    if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  }
+  if (command.sessions) options.session_discount = command.discount;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
   options.threads = command.threads;
@@ -200,10 +212,11 @@ std::string table(const std::vector<NamedCase>& cases) {
 /// Another tool's arrays: FILE.h5 --layout NAME.
 int evaluate_file(const EvaluateCommand& command) {
   if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
-      !command.baseline.empty() || command.behavior != "logged")
+      !command.baseline.empty() || command.behavior != "logged" || command.sessions ||
+      !command.metrics.empty())
     throw Error(ErrorKind::kInput,
                 "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
-                "--q-hat-expected and --baseline serve logs");
+                "--q-hat-expected, --baseline, --metrics and --sessions serve logs");
   ArrayOptions options;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
@@ -223,6 +236,8 @@ int evaluate_log(const EvaluateCommand& command) {
                 "--policy NAME=uniform|DIR|FILE.h5:DATASET: at least one is needed to score a log");
   const std::vector<Named> policies = parse_named(command.policies, "--policy");
   const LogReader reader(command.log);
+  if (command.discount != 1 && !command.sessions)
+    throw Error(ErrorKind::kInput, "--discount: is of sessions: give --sessions");
   const bool single = has_single_actions(reader);
   auto estimates =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
@@ -288,6 +303,17 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("A,B,C");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")
       ->type_name("NAME");
+  sub->add_option("--metrics", command->metrics,
+                  "Of pages; ctr, and ptr where purchases are recorded, by default")
+      ->delimiter(',')
+      ->type_name("A,B,C");
+  sub->add_flag("--sessions", command->sessions,
+                "Score the return of a user's session, where pages change users: by " +
+                    fmt::format("{}", fmt::join(session_estimators().names(), ", ")));
+  sub->add_option("--discount", command->discount,
+                  "Of a session's pages: page t counts as its t-th power, t from 0")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("G");
   sub->add_option("--confidence", command->confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->type_name("P");
