@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kDiscount = 0.9;
 constexpr std::size_t kModules = 2;
-constexpr double kBehavior = 0.5;   // of module 1, on every page
+constexpr double kBehavior = 0.5;  // of module 1, on every page
 constexpr double kEvaluation = 0.8;
 
 /// One slot, two modules. Module 1 is clicked more often on its page and tires the user: every time
@@ -105,7 +105,8 @@ std::vector<Estimate> score(const Log& log, const std::vector<std::string>& name
 
 }  // namespace
 
-TEST_CASE("session estimates cover the exact return where pages tire users and page-wise ones fail") {
+TEST_CASE(
+    "session estimates cover the exact return where pages tire users and page-wise ones fail") {
   const Log log(20000);
   const auto estimates = score(log, {}, 1);
   REQUIRE(estimates.size() == session_estimators().entries().size());
