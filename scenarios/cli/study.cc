@@ -15,23 +15,29 @@ struct StudyCommand {
   std::string out;
   std::vector<std::string> assignments;
   int threads = 0;
+  bool full = false;
   bool json = false;
 };
 
 int run_study(const StudyCommand& command) {
-  const Study study = load_study(command.file);
+  const Study study = load_study(command.file, command.full);
   const std::vector<StudyJob> jobs = jobs_of(study, command.assignments);
   const std::filesystem::path out = command.out.empty() ? "runs/" + study.name : command.out;
   const std::unique_ptr<ProgressSink> progress = make_progress();
   const std::vector<Results> results =
       run_jobs(study, jobs, out, {command.threads, progress.get()});
-  const StudySummary summary = summarize(study, jobs, results);
+  StudySummary summary = summarize(study, jobs, results);
+  summary.decided = decide_all(study, jobs, results_by_size(study, jobs, out));
   const std::string json = to_json(summary);
-  for (const auto& [name, text] : to_csv(summary)) write_text_atomically(out / name, text);
+  std::string names = "study.json";
+  for (const auto& [name, text] : to_csv(summary)) {
+    write_text_atomically(out / name, text);
+    names += ", " + name;
+  }
   write_text_atomically(out / "study.json", json);
-  print(command.json ? json
-                     : to_text(summary) + "\nAll of it stands in " + out.string() +
-                           ": study.json, arms.csv, pairs.csv, coverage.csv, gate.csv\n");
+  print(command.json
+            ? json
+            : to_text(summary) + "\nAll of it stands in " + out.string() + ": " + names + "\n");
   return 0;
 }
 
@@ -52,6 +58,7 @@ void add_study(CLI::App& app, Action& action) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   add_threads_option(*sub, command->threads);
+  sub->add_flag("--full", command->full, "At the full size that the study file states");
   sub->add_flag("--json", command->json, "Print study.json instead of the tables");
   sub->callback([command, &action] { action = [command] { return run_study(*command); }; });
 }
