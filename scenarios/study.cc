@@ -33,7 +33,7 @@ void read_set(Study& study, const YAML::Node& root, const Source& source) {
   for (const auto& pair : set) study.set.emplace_back(pair.first.Scalar(), pair.second);
 }
 
-void read_grid(Study& study, const YAML::Node& root, const Source& source) {
+void read_grid(StudyGrid& study, const YAML::Node& root, const Source& source) {
   const YAML::Node grid = child(root, "grid");
   if (!grid.IsDefined()) return;
   check_mapping(grid, source.child("grid"));
@@ -46,7 +46,7 @@ void read_grid(Study& study, const YAML::Node& root, const Source& source) {
   }
 }
 
-void read_seeds(Study& study, const YAML::Node& root, const Source& source) {
+void read_seeds(StudyGrid& study, const YAML::Node& root, const Source& source) {
   const YAML::Node seeds = child(root, "seeds");
   YAML::Node alone(YAML::NodeType::Map);
   if (seeds.IsDefined()) alone["seeds"] = seeds;
@@ -88,15 +88,6 @@ void read_sizes(Study& study, const YAML::Node& root, const Source& source) {
   if (study.sizes.empty() ||
       !std::is_sorted(study.sizes.begin(), study.sizes.end(), std::less_equal<>()))
     refuse_at(decisions["sizes"], place.child("sizes"), "expected at least one, ascending");
-}
-
-/// Puts the keys of `full:` in place of the study's.
-void take_full(Tree& tree) {
-  const YAML::Node full = child(tree.root, "full");
-  if (!full.IsDefined())
-    refuse_at(tree.root, tree.source.child("full"), "is missing: the study has no larger size");
-  check_mapping(full, tree.source.child("full"));
-  for (const auto& pair : full) tree.root[pair.first.Scalar()] = pair.second;
 }
 
 /// Keeps the named policies and those that they, the log and the lifts need.
@@ -222,7 +213,20 @@ Results run_job(const Study& study, const StudyJob& job, const std::filesystem::
 
 }  // namespace
 
-std::vector<StudyCell> Study::cells() const {
+void StudyGrid::read(const YAML::Node& root, const Source& source) {
+  read_grid(*this, root, source);
+  read_seeds(*this, root, source);
+}
+
+void take_full(Tree& tree) {
+  const YAML::Node full = child(tree.root, "full");
+  if (!full.IsDefined())
+    refuse_at(tree.root, tree.source.child("full"), "is missing: the study has no larger size");
+  check_mapping(full, tree.source.child("full"));
+  for (const auto& pair : full) tree.root[pair.first.Scalar()] = pair.second;
+}
+
+std::vector<StudyCell> StudyGrid::cells() const {
   std::vector<StudyCell> cells{{}};
   for (const auto& [key, values] : grid) {
     std::vector<StudyCell> longer;
@@ -252,8 +256,7 @@ Study load_study(const std::string& file, bool full) {
     refuse_at(tree.root, tree.source.child("scenario"), "is missing; expected a scenario file");
   study.scenario = (std::filesystem::path(file).parent_path() / study.scenario).string();
   read_set(study, tree.root, tree.source);
-  read_grid(study, tree.root, tree.source);
-  read_seeds(study, tree.root, tree.source);
+  study.read(tree.root, tree.source);
   read_pairs(study, tree.root, tree.source);
   read_sizes(study, tree.root, tree.source);
   return study;

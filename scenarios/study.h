@@ -17,6 +17,19 @@ namespace rehearsal {
 /// One point of a study's grid: the keys that make it, with their values as YAML text.
 using StudyCell = std::vector<std::pair<std::string, std::string>>;
 
+/// What a study repeats: every combination of its grid at every seed.
+struct StudyGrid {
+  std::vector<std::pair<std::string, std::vector<YAML::Node>>> grid;
+  std::vector<std::int64_t> seeds;
+
+  std::vector<StudyCell> cells() const;
+  /// Reads the keys `grid` and `seeds` of a study file. Raises: Error(kInput).
+  void read(const YAML::Node& root, const Source& source);
+};
+
+/// Puts the keys of a study file's `full:` in place of its own. Raises: Error(kInput) without any.
+void take_full(Tree& tree);
+
 /// A study file: one scenario under a grid of changes, each at several seeds.
 ///   name: item_page_worlds
 ///   scenario: ../item_page.yaml             # relative to the study file
@@ -28,20 +41,16 @@ using StudyCell = std::vector<std::pair<std::string, std::string>>;
 ///   decisions: {sizes: [0.1, 1]}            # judge each log at these parts of its users, too
 ///   full: {seeds: 100}                      # keys that a full-size call puts in place of these
 ///   keep_logs: false
-struct Study {
+struct Study : StudyGrid {
   std::string name = "study";
   std::string file;
   std::string text;      // the file's own
   std::string scenario;  // path of the scenario file
   std::vector<std::pair<std::string, YAML::Node>> set;
-  std::vector<std::pair<std::string, std::vector<YAML::Node>>> grid;
-  std::vector<std::int64_t> seeds;
   std::vector<std::string> arms;
   std::vector<std::pair<std::string, std::string>> pairs;  // first minus second
   std::vector<double> sizes;  // of decisions, ascending; empty: none are looked at
   bool keep_logs = false;
-
-  std::vector<StudyCell> cells() const;
 };
 
 /// Args: full: with the keys of `full:`.

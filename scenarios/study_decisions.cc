@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/estimators.h"
 #include "analysis/intervals.h"
 #include "sim/core/error.h"
 #include "sim/core/normal.h"
@@ -183,7 +184,10 @@ DecisionTables decide_all(const Study& study, const std::vector<StudyJob>& jobs,
             worlds.push_back(judge(jobs[j].scenario, by_size[j][s], estimator, study.sizes[s]));
         rows.push_back(row_of(cell, estimator, worlds));
       }
-      const double projected = projected_pages(margins_of(worlds));
+      // A model's claimed errors leave out that it is wrong: nothing follows from them.
+      const bool model_alone =
+          parse_estimator(estimator).entry->needs == std::vector<Need>{Need::kQHat};
+      const double projected = model_alone ? kNaN : projected_pages(margins_of(worlds));
       if (estimator == kSlotWise) slot_wise = projected;
       tables.pages.push_back({cell, estimator, found_pages(rows), projected, 0});
       tables.decisions.insert(tables.decisions.end(), rows.begin(), rows.end());
@@ -220,8 +224,8 @@ std::string decisions_text(const DecisionTables& tables, std::size_t cell) {
                           pages_text(row.projected),
                           std::isfinite(row.factor) ? fmt::format("{:.2f}", row.factor) : "-");
   return text +
-         "  (projected: from the true lifts and the claimed errors of the largest log; a "
-         "biased estimator's say nothing)\n";
+         "  (projected: from the true lifts and the claimed errors of the largest log; none "
+         "for a model alone)\n";
 }
 
 void add_decisions_csv(const DecisionTables& tables, const std::vector<std::string>& cells,
