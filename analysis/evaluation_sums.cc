@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "analysis/outcome.h"
+#include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
 #include "sim/metrics.h"
@@ -30,29 +31,32 @@ class Chunk {
     weigh_behavior();
     score_outcomes();
     users_.assign(n_users_ * plan_.n_columns, 0.0);
-    for (std::size_t i = 0; i < batch_.size(); ++i) users_[user_of_[i] * plan_.n_columns] += 1;
+    for (const std::size_t user : user_of_) users_[user * plan_.n_columns] += 1;
     for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
-    add_columns();
-    add_moments();
+    sums_.add_users(plan_, users_);
     if (plan_.n_bootstrap > 0) add_bootstrap();
   }
 
  private:
+  bool sessions() const { return plan_.session_discount.has_value(); }
+  /// Of the units' slots: of pages, or of sessions.
+  const Offsets& offsets() const { return sessions() ? sessions_ : batch_.pages.slot_offsets; }
   bool list() const { return plan_.decision == Decision::kItems; }
   /// The requests as policies and reward models know them.
   const RequestBatch& requests() const { return list() ? as_logged_.requests : batch_.requests; }
 
   void index_users() {
-    user_of_.resize(batch_.size());
+    user_of_.clear();
     ids_.clear();
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      if (i == 0 || batch_.requests.user[i] != batch_.requests.user[i - 1])
-        ids_.push_back(batch_.requests.user[i]);
-      user_of_[i] = ids_.size() - 1;
+    if (sessions()) sessions_ = session_offsets(batch_.requests);
+    const std::size_t n = sessions() ? sessions_.size() - 1 : batch_.size();
+    for (std::size_t u = 0; u < n; ++u) {
+      const std::uint32_t user = batch_.requests.user[sessions() ? sessions_[u] : u];
+      if (u == 0 || user != ids_.back()) ids_.push_back(user);
+      user_of_.push_back(ids_.size() - 1);
     }
     n_users_ = ids_.size();
-    sums_.n_rounds += static_cast<double>(batch_.size());
-    sums_.n_users += static_cast<double>(n_users_);
+    sums_.n_rounds += static_cast<double>(n);
     sums_.n_shown += static_cast<double>(batch_.pages.module.size());
   }
 
@@ -88,6 +92,9 @@ class Chunk {
         item_rewards(metric, as_logged_.responses, as_logged_.pages, rewards_[m]);
       else
         slot_rewards(metric, batch_.responses, batch_.pages, rewards_[m]);
+      if (sessions())
+        rewards_[m] = discounted_rewards(sessions_, batch_.pages.slot_offsets, rewards_[m],
+                                         *plan_.session_discount);
     }
   }
 
@@ -97,6 +104,12 @@ class Chunk {
       slate_weights(logged_, *decide(policy, plan_.decision, requests()), plan_.needs, weights_);
     else
       policy_weights(logged_, policy, plan_.needs, weights_);
+    if (sessions()) {
+      SessionWeights own = session_weights(sessions_, weights_.page);
+      weights_.item_position = std::move(weights_.page);
+      weights_.page = std::move(own.whole);
+      weights_.cascade = std::move(own.so_far);
+    }
     add_stats(c);
     if (plan_.needs.support) add_gap(c);
     const std::size_t per_metric =
@@ -104,7 +117,7 @@ class Chunk {
     for (std::size_t m = 0; m < plan_.metrics.size(); ++m) {
       const bool modelled = !plan_.outcome_models.empty();
       if (modelled) direct_term(logged_, weights_, q_hat_[m], direct_);
-      WeightedRounds rounds{batch_.pages.slot_offsets,
+      WeightedRounds rounds{offsets(),
                             rewards_[m],
                             weights_.page,
                             weights_.cascade,
@@ -123,9 +136,9 @@ class Chunk {
 
   void add_terms(const Target& target, const WeightedRounds& rounds) {
     const std::size_t width = target.layout.n_columns;
-    terms_.resize(batch_.size() * width);
+    terms_.resize(user_of_.size() * width);
     target.estimator.terms(rounds, plan_.n_slots, terms_);
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
+    for (std::size_t i = 0; i < user_of_.size(); ++i) {
       double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
       for (std::size_t j = 0; j < width; ++j) row[j] += terms_[i * width + j];
     }
@@ -137,9 +150,9 @@ class Chunk {
       for (const double w : weights) stats[stats_index(plan_, need, 0)].add(w);
     };
     const auto add_slots = [&](Need need, const std::vector<double>& weights) {
-      for (std::size_t i = 0; !weights.empty() && i < batch_.size(); ++i)
-        for (std::size_t k = 0; k < batch_.pages.n_shown(i); ++k)
-          stats[stats_index(plan_, need, k)].add(weights[batch_.pages.slot_offsets[i] + k]);
+      for (std::size_t i = 0; !weights.empty() && i + 1 < offsets().size(); ++i)
+        for (std::size_t k = 0; k < offsets()[i + 1] - offsets()[i]; ++k)
+          stats[stats_index(plan_, need, k)].add(weights[offsets()[i] + k]);
     };
     add_pages(Need::kPage, weights_.page);
     add_pages(Need::kPseudoInverse, weights_.pseudo_inverse);
@@ -161,34 +174,6 @@ class Chunk {
     }
   }
 
-  void add_columns() {
-    for (std::size_t u = 0; u < n_users_; ++u)
-      for (std::size_t j = 0; j < plan_.n_columns; ++j)
-        sums_.columns[j] += users_[u * plan_.n_columns + j];
-  }
-
-  void add_moments() {
-    for (std::size_t t = 0; t < plan_.targets.size(); ++t) {
-      const Target& target = plan_.targets[t];
-      const std::size_t width = target.layout.n_columns;
-      const std::size_t n = target.n_moments();
-      const bool paired = target.baseline >= 0;
-      const std::size_t base =
-          paired ? plan_.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
-      panel_.resize(n_users_ * n);
-      for (std::size_t u = 0; u < n_users_; ++u) {
-        const double* row = users_.data() + u * plan_.n_columns;
-        double* out = panel_.data() + u * n;
-        for (std::size_t j = 0; j < width; ++j) {
-          out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
-          if (paired) out[width + j] = row[base + j];
-        }
-        out[n - 1] = row[0];
-      }
-      add_products(panel_.data(), n, panel_.data(), n, n_users_, sums_.moments[t].data());
-    }
-  }
-
   void add_bootstrap() {
     resamples_.resize(n_users_ * plan_.n_bootstrap);
     for (std::size_t u = 0; u < n_users_; ++u)
@@ -206,13 +191,14 @@ class Chunk {
   LoggedRounds logged_;
   PolicyWeights weights_;
   std::size_t n_users_ = 0;
-  std::vector<std::size_t> user_of_;          // (n_rounds)
+  Offsets sessions_;                          // (n_sessions + 1), where they are the units
+  std::vector<std::size_t> user_of_;          // (units)
   std::vector<std::uint32_t> ids_;            // (n_users)
   std::vector<double> users_;                 // (n_users, n_columns)
   std::vector<std::vector<double>> q_hat_;    // [metric] (cells)
   std::vector<std::vector<double>> shown_;    // [metric] (slots)
   std::vector<std::vector<double>> rewards_;  // [metric] (slots)
-  std::vector<double> direct_, terms_, panel_, resamples_;
+  std::vector<double> direct_, terms_, resamples_;
 };
 
 }  // namespace
@@ -253,6 +239,32 @@ void EvaluationSums::add(const EvaluationSums& other) {
   add_all(bootstrap, other.bootstrap);
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
+}
+
+void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const double> users) {
+  const std::size_t n = users.size() / plan.n_columns;
+  n_users += static_cast<double>(n);
+  for (std::size_t u = 0; u < n; ++u)
+    for (std::size_t j = 0; j < plan.n_columns; ++j) columns[j] += users[u * plan.n_columns + j];
+  std::vector<double> panel;
+  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
+    const Target& target = plan.targets[t];
+    const std::size_t width = target.layout.n_columns, n_moments = target.n_moments();
+    const bool paired = target.baseline >= 0;
+    const std::size_t base =
+        paired ? plan.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
+    panel.resize(n * n_moments);
+    for (std::size_t u = 0; u < n; ++u) {
+      const double* row = users.data() + u * plan.n_columns;
+      double* out = panel.data() + u * n_moments;
+      for (std::size_t j = 0; j < width; ++j) {
+        out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
+        if (paired) out[width + j] = row[base + j];
+      }
+      out[n_moments - 1] = row[0];
+    }
+    add_products(panel.data(), n_moments, panel.data(), n_moments, n, moments[t].data());
+  }
 }
 
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {

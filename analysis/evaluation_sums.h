@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Target {
   std::size_t n_moments() const { return (baseline >= 0 ? 2 : 1) * layout.n_columns + 1; }
 };
 
-/// What one evaluation computes, fixed before the pass. Column 0 counts rounds.
+/// What one evaluation computes, fixed before the pass. Column 0 counts units: rounds, or sessions
+/// whose rounds are in the place of slots.
 struct EvaluationPlan {
   RoundSource rounds;
   std::vector<Candidate> candidates;
@@ -38,11 +40,16 @@ struct EvaluationPlan {
   std::size_t n_slots = 1;    // most places of a decision
   std::size_t n_modules = 1;  // choices with names
   WeightNeeds needs;
-  const Policy* behavior = nullptr;  // of the rounds used; null: not known
-  int component = -1;                // >= 0: only its rounds, with behavior's own propensities
+  std::optional<double> session_discount{};  // set: units are sessions, n_slots pages at most
+  const Policy* behavior = nullptr;          // of the rounds used; null: not known
+  int component = -1;  // >= 0: only its rounds, with behavior's own propensities
   std::size_t n_bootstrap = 0;
   Rng rng{0};
 };
+
+/// Adds the numbers asked for: every candidate by every metric and estimator.
+/// Args: baseline: index of the candidate that lifts are relative to, or -1.
+void add_targets(std::span<const Estimator> entries, int baseline, EvaluationPlan& plan);
 
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
@@ -50,7 +57,7 @@ std::size_t n_stats(const EvaluationPlan& plan);
 
 /// Sufficient sums of some rounds. A user's rounds are never split.
 struct EvaluationSums {
-  double n_rounds = 0;
+  double n_rounds = 0;  // or sessions
   double n_users = 0;
   std::vector<double> columns;               // (n_columns)
   std::vector<std::vector<double>> moments;  // [target] (n_moments, n_moments), of users' sums
@@ -61,10 +68,16 @@ struct EvaluationSums {
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);
+  /// Whole users. Args: users: (n, n_columns) each one's sums.
+  void add_users(const EvaluationPlan& plan, std::span<const double> users);
 };
 
 /// Sums of one shard. Args: cache: shared by all shards.
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache);
+
+/// The numbers that sums give. Returns: estimates[candidate], in the order of the targets.
+std::vector<std::vector<Estimate>> finish(const EvaluationPlan& plan, const EvaluationSums& sums,
+                                          double confidence, int baseline);
 
 /// Poisson(1) counts of a user's bootstrap weights, addressed by Draw::kBootstrap.
 /// Args: out: one a resample.

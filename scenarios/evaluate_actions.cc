@@ -1,30 +1,15 @@
 #include <fmt/format.h>
 
-#include <cmath>
-#include <numeric>
+#include <algorithm>
 
-#include "analysis/diagnostics.h"
-#include "analysis/estimators.h"
-#include "analysis/intervals.h"
+#include "analysis/evaluation_sums.h"
 #include "scenarios/action_log.h"
 #include "sim/core/error.h"
+#include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {
 
 namespace {
-
-/// One candidate's columns.
-struct ActionColumns {
-  std::vector<double> weight;  // (n_rounds)
-  std::vector<double> direct;  // (n_rounds), empty without q_hat
-  WeightStats stats;
-};
-
-/// An estimate of one candidate, with what lifts need.
-struct Scored {
-  double value = 0;
-  std::vector<double> influence;  // (n_users) first-order effect of each user on the value
-};
 
 bool needs_q_hat(const Estimator& estimator) { return estimator.entry->uses(Need::kQHat); }
 
@@ -46,129 +31,138 @@ std::vector<Estimator> chosen(const ActionEvaluation& options) {
   return entries;
 }
 
-std::vector<double> direct_term(const ActionLog& log, const ActionCandidate& candidate,
-                                const ActionTable& q_hat) {
-  if (!candidate.expected_q_hat.empty()) return candidate.expected_q_hat;
-  if (!q_hat.complete() || !candidate.policy.complete())
-    throw Error(
-        ErrorKind::kInput,
-        fmt::format("{}: '{}' is known for the logged actions only, so the expectation of "
-                    "q_hat under '{}' is not: give --q-hat-expected {}=FILE.h5:DATASET",
-                    candidate.name, q_hat.complete() ? candidate.policy.name() : q_hat.name(),
-                    candidate.name, candidate.name));
-  std::vector<double> direct(log.size(), 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t a = 0; a < log.n_actions; ++a)
-      direct[i] += candidate.policy.at(i, a) * q_hat.at(i, a);
-  return direct;
+/// What one evaluation reads, fixed before the pass.
+struct ActionPlan {
+  const ActionSource& log;
+  const std::vector<ActionCandidate>& candidates;
+  const ActionTable* q_hat = nullptr;  // null: not needed
+  EvaluationPlan sums;
+};
+
+/// Raises: where neither the policy nor the reward model, for the logged actions only, give it.
+void require_expectation(const ActionCandidate& candidate, const ActionTable& q_hat) {
+  if (candidate.expected_q_hat || (q_hat.complete() && candidate.policy.complete())) return;
+  throw Error(ErrorKind::kInput,
+              fmt::format("{}: '{}' is known for the logged actions only, so the expectation of "
+                          "q_hat under '{}' is not: give --q-hat-expected {}=FILE.h5:DATASET",
+                          candidate.name, q_hat.complete() ? candidate.policy.name() : q_hat.name(),
+                          candidate.name, candidate.name));
 }
 
-ActionColumns columns_of(const ActionLog& log, const ActionCandidate& candidate,
-                         const ActionTable* q_hat, bool with_direct) {
-  candidate.policy.require_probabilities();
-  ActionColumns columns;
-  columns.weight.resize(log.size());
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    columns.weight[i] = candidate.policy.logged(i) / log.pscore[i];
-    columns.stats.add(columns.weight[i]);
+/// The sums of some rounds: a shard's. A user's rounds are never split.
+class ShardSums {
+ public:
+  ShardSums(const ActionPlan& plan, const ActionLog& log)
+      : plan_(plan), log_(log), sums_(plan.sums) {
+    index_users();
+    std::optional<ActionRows> q_hat;
+    if (plan.q_hat != nullptr) {
+      q_hat.emplace(plan.q_hat->rows(log));
+      for (std::size_t i = 0; i < log.size(); ++i) shown_.push_back(q_hat->logged(i));
+    }
+    for (std::size_t c = 0; c < plan.candidates.size(); ++c)
+      add_candidate(c, q_hat ? &*q_hat : nullptr);
+    sums_.add_users(plan.sums, users_);
   }
-  columns.stats.settle();
-  if (with_direct) columns.direct = direct_term(log, candidate, *q_hat);
-  return columns;
-}
 
-Scored score(const Estimator& estimator, const WeightedRounds& rounds, const ActionLog& log) {
-  const TermLayout layout = estimator.layout(1);
-  const std::size_t width = layout.n_columns;
-  std::vector<double> terms(log.size() * width);
-  estimator.terms(rounds, 1, terms);
-  std::vector<double> sums(width, 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t c = 0; c < width; ++c) sums[c] += terms[i * width + c];
-  const double n = static_cast<double>(log.size());
-  std::vector<double> gradient(width + 1);
-  ratio_gradient(layout, sums, n, gradient);
-  Scored scored;
-  scored.value = ratio_value(layout, sums, n);
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    double effect = gradient[width];
-    for (std::size_t c = 0; c < width; ++c) effect += gradient[c] * terms[i * width + c];
-    if (i == 0 || log.user[i] != log.user[i - 1]) scored.influence.push_back(0);
-    scored.influence.back() += effect;
+  EvaluationSums take() { return std::move(sums_); }
+
+ private:
+  void index_users() {
+    std::size_t n_users = 0;
+    for (std::size_t i = 0; i < log_.size(); ++i) {
+      if (i == 0 || log_.user[i] != log_.user[i - 1]) ++n_users;
+      user_of_.push_back(n_users - 1);
+    }
+    users_.assign(n_users * plan_.sums.n_columns, 0.0);
+    for (const std::size_t u : user_of_) users_[u * plan_.sums.n_columns] += 1;
+    sums_.n_rounds = static_cast<double>(log_.size());
+    sums_.n_shown = sums_.n_rounds;
   }
-  return scored;
-}
 
-double standard_error(const std::vector<double>& influence) {
-  const double n = static_cast<double>(influence.size());
-  if (n < 2) return 0;
-  const double squares =
-      std::inner_product(influence.begin(), influence.end(), influence.begin(), 0.0);
-  return std::sqrt(squares * n / (n - 1));
-}
-
-void set_lift(const Scored& own, const Scored& baseline, Estimate& out) {
-  if (!(baseline.value > 0)) {
-    out.warnings.emplace_back("no lift: the baseline's value is not above 0");
-    return;
+  void add_candidate(std::size_t c, const ActionRows* q_hat) {
+    const ActionCandidate& candidate = plan_.candidates[c];
+    const ActionRows policy = candidate.policy.rows(log_);
+    policy.require_probabilities();
+    std::vector<double> weight(log_.size());
+    WeightStats stats;
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      weight[i] = policy.logged(i) / log_.pscore[i];
+      stats.add(weight[i]);
+    }
+    stats.settle();
+    for (std::size_t s = 0; s < n_stats(plan_.sums); ++s)
+      sums_.stats[c * n_stats(plan_.sums) + s].add(stats);
+    std::vector<double> direct;
+    if (q_hat != nullptr) direct = direct_term(candidate, policy, *q_hat);
+    const WeightedRounds rounds{{},     log_.reward, weight, weight,     weight,
+                                weight, shown_,      direct, log_.pscore};
+    for (const Target& target : plan_.sums.targets)
+      if (target.candidate == c) add_terms(target, rounds);
   }
-  const double ratio = own.value / baseline.value;
-  std::vector<double> influence(own.influence.size());
-  for (std::size_t u = 0; u < influence.size(); ++u)
-    influence[u] = (own.influence[u] - ratio * baseline.influence[u]) / baseline.value;
-  out.lift_standard_error = standard_error(influence);
-  out.lift = normal_interval(ratio - 1, out.lift_standard_error, out.confidence);
-}
 
-Estimate describe(const Estimator& estimator, const Scored& scored, const ActionColumns& columns,
-                  double confidence) {
-  Estimate out;
-  out.estimator = estimator.name;
-  out.metric = "ctr";
-  out.value = scored.value;
-  out.confidence = confidence;
-  out.standard_error = standard_error(scored.influence);
-  const Interval interval = normal_interval(out.value, out.standard_error, confidence);
-  out.low = interval.low;
-  out.high = interval.high;
-  const double n = columns.stats.n;
-  const bool weighted = estimator.entry->needs != std::vector<Need>{Need::kQHat};
-  out.ess = n;
-  out.max_weight = 1;
-  if (weighted) set_weight_diagnostics(std::span(&columns.stats, 1), n, out);
-  return out;
-}
+  std::vector<double> direct_term(const ActionCandidate& candidate, const ActionRows& policy,
+                                  const ActionRows& q_hat) const {
+    std::vector<double> direct(log_.size(), 0.0);
+    if (candidate.expected_q_hat) {
+      const ActionRows expected = candidate.expected_q_hat->rows(log_);
+      for (std::size_t i = 0; i < direct.size(); ++i) direct[i] = expected.logged(i);
+      return direct;
+    }
+    for (std::size_t i = 0; i < direct.size(); ++i)
+      for (std::size_t a = 0; a < log_.shape.n_actions; ++a)
+        direct[i] += policy.at(i, a) * q_hat.at(i, a);
+    return direct;
+  }
+
+  void add_terms(const Target& target, const WeightedRounds& rounds) {
+    const std::size_t width = target.layout.n_columns;
+    std::vector<double> terms(log_.size() * width);
+    target.estimator.terms(rounds, 1, terms);
+    for (std::size_t i = 0; i < log_.size(); ++i) {
+      double* row = users_.data() + user_of_[i] * plan_.sums.n_columns + target.first_column;
+      for (std::size_t j = 0; j < width; ++j) row[j] += terms[i * width + j];
+    }
+  }
+
+  const ActionPlan& plan_;
+  const ActionLog& log_;
+  EvaluationSums sums_;
+  std::vector<std::size_t> user_of_;  // (rows)
+  std::vector<double> users_;         // (users, n_columns)
+  std::vector<double> shown_;         // (rows) q_hat of the logged actions
+};
 
 }  // namespace
 
-std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
+std::vector<std::vector<Estimate>> evaluate_actions(const ActionSource& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options) {
-  if (log.size() == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
   const std::vector<Estimator> entries = chosen(options);
-  const bool with_q_hat = std::any_of(entries.begin(), entries.end(), needs_q_hat);
-  std::vector<double> q_hat;
-  for (std::size_t i = 0; with_q_hat && i < log.size(); ++i)
-    q_hat.push_back(options.q_hat->logged(i));
-  std::vector<std::uint32_t> offsets(log.size() + 1);
-  std::iota(offsets.begin(), offsets.end(), 0U);
-  std::vector<std::vector<Scored>> scored(candidates.size());
-  std::vector<std::vector<Estimate>> estimates(candidates.size());
-  for (std::size_t c = 0; c < candidates.size(); ++c) {
-    const ActionColumns columns = columns_of(log, candidates[c], options.q_hat, with_q_hat);
-    const WeightedRounds rounds{offsets,        log.reward,     columns.weight,
-                                columns.weight, columns.weight, columns.weight,
-                                q_hat,          columns.direct, log.pscore};
-    for (const Estimator& entry : entries) {
-      scored[c].push_back(score(entry, rounds, log));
-      estimates[c].push_back(describe(entry, scored[c].back(), columns, options.confidence));
-    }
+  ActionPlan plan{log, candidates, nullptr, {}};
+  if (std::any_of(entries.begin(), entries.end(), needs_q_hat)) plan.q_hat = options.q_hat;
+  for (const ActionCandidate& candidate : candidates) {
+    if (plan.q_hat != nullptr) require_expectation(candidate, *plan.q_hat);
+    plan.sums.candidates.push_back({candidate.name, nullptr});
   }
-  if (options.baseline < 0) return estimates;
-  const auto& baseline = scored[static_cast<std::size_t>(options.baseline)];
-  for (std::size_t c = 0; c < candidates.size(); ++c)
-    for (std::size_t e = 0; e < entries.size(); ++e)
-      set_lift(scored[c][e], baseline[e], estimates[c][e]);
+  plan.sums.metrics = {"ctr"};
+  add_targets(entries, static_cast<int>(options.baseline), plan.sums);
+  EvaluationSums total(plan.sums);
+  ordered_reduce(
+      log.n_shards, options.threads,
+      [&](std::size_t shard) {
+        const ActionLog rounds = log.read(shard);
+        return ShardSums(plan, rounds).take();
+      },
+      [&](std::size_t, EvaluationSums&& sums) { total.add(sums); });
+  if (total.n_rounds == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
+  auto estimates = finish(plan.sums, total, options.confidence, static_cast<int>(options.baseline));
+  for (std::vector<Estimate>& of_candidate : estimates)
+    for (std::size_t e = 0; options.estimated && e < entries.size(); ++e)
+      if (entries[e].entry->needs != std::vector<Need>{Need::kQHat})
+        of_candidate[e].warnings.emplace_back(
+            "propensities are estimated: the interval leaves out the error of that estimate, and "
+            "where the policy knew more than the context the value is biased");
   return estimates;
 }
 

@@ -79,9 +79,10 @@ RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const 
   return users_between(source_of(log), setup.rng, 0, scenario.log.train_share);
 }
 
-RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log) {
-  const double share = scenario.log.train_share;
-  return users_between(source_of(log), setup.rng, share < 1 ? share : 0, 1);
+RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log,
+                              double part) {
+  const double low = scenario.log.train_share < 1 ? scenario.log.train_share : 0;
+  return users_between(source_of(log), setup.rng, low, part < 1 ? low + part * (1 - low) : 1);
 }
 
 std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const RoundSource& rounds,
@@ -123,8 +124,9 @@ void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder) 
   }
 }
 
-void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
-                   const RunOptions& options, std::vector<PolicyResult>& policies) {
+void estimate_rounds(const Scenario& scenario, const Setup& setup, const RoundSource& rounds,
+                     const LogInfo& info, const RunOptions& options,
+                     std::vector<PolicyResult>& policies) {
   EvaluateOptions how;
   how.metrics = scenario.estimate.metrics;
   how.estimators = scenario.estimate.estimators;
@@ -145,14 +147,21 @@ void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader
   if (how.log_subset != "all")
     how.subset_behavior = setup.policies[scenario.index_of(how.log_subset)].get();
   const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
+  auto estimates = evaluate(rounds, info, candidates, behavior, baseline, setup.rng, how);
+  for (std::size_t c = 0; c < indices.size(); ++c)
+    policies[indices[c]].estimates = std::move(estimates[c]);
+}
+
+void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
+                   const RunOptions& options, std::vector<PolicyResult>& policies) {
   const RoundSource rounds = estimation_rounds(scenario, setup, log);
-  auto estimates = evaluate(rounds, log.info(), candidates, behavior, baseline, setup.rng, how);
+  estimate_rounds(scenario, setup, rounds, log.info(), options, policies);
   const std::string exploration = exploration_part(scenario);
+  const std::vector<std::size_t> indices = estimated_policies(scenario);
   parallel_for(indices.size(), options.threads, [&](std::size_t c) {
     check_interrupt();
-    PolicyResult& result = policies[indices[c]];
-    result.estimates = std::move(estimates[c]);
-    result.offline = ranking_metrics(rounds, log.info(), *candidates[c].policy, exploration);
+    policies[indices[c]].offline =
+        ranking_metrics(rounds, log.info(), *setup.policies[indices[c]], exploration);
   });
 }
 

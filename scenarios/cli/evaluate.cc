@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "analysis/sessions.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
@@ -22,13 +23,17 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   std::string log;
   std::vector<std::string> policies;
+  std::string behavior = "logged";
   std::string q_hat;
   std::vector<std::string> q_hat_expected;
   std::vector<std::string> estimators;
   std::string baseline;
   std::string layout;
   std::string out;
+  std::vector<std::string> metrics;
   double confidence = 0.95;
+  bool sessions = false;
+  double discount = 1;
   int threads = 0;
   bool json = false;
 };
@@ -73,7 +78,13 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
 std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                                                  const LogReader& reader,
                                                  const std::vector<Named>& policies) {
-  const ActionLog log = read_action_log(reader);
+  if (command.sessions || !command.metrics.empty())
+    throw Error(ErrorKind::kInput,
+                "--sessions, --metrics: serve logs of pages; this one holds single "
+                "recommendations, which are scored by clicks a round");
+  const bool estimated = command.behavior == "estimated";
+  const ActionSource log =
+      source_of_actions(reader, estimated ? estimate_behavior(reader, command.threads) : nullptr);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
     if (policy.value != "uniform" && fs::is_directory(policy.value))
@@ -84,24 +95,24 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
                       policy.name, policy.value));
     candidates.push_back(
         {policy.name,
-         policy.value == "uniform" ? ActionTable::uniform(log) : ActionTable(policy.value, log),
+         policy.value == "uniform" ? ActionTable::uniform() : ActionTable(policy.value, log.shape),
          {}});
   }
   std::unique_ptr<ActionTable> q_hat;
-  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log);
+  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log.shape);
   for (const Named& expected : parse_named(command.q_hat_expected, "--q-hat-expected")) {
     ActionCandidate& candidate = candidates[index_of(policies, expected.name, "--q-hat-expected")];
-    const ActionTable table(expected.value, log);
-    if (table.complete())
+    candidate.expected_q_hat.emplace(expected.value, log.shape);
+    if (candidate.expected_q_hat->complete())
       throw Error(ErrorKind::kInput, expected.value + ": expected shape (n_rounds)");
-    for (std::size_t i = 0; i < log.size(); ++i)
-      candidate.expected_q_hat.push_back(table.logged(i));
   }
   ActionEvaluation options;
   options.estimators = command.estimators;
   options.q_hat = q_hat.get();
   options.baseline = baseline_of(command, policies);
   options.confidence = command.confidence;
+  options.threads = command.threads;
+  options.estimated = estimated;
   return evaluate_actions(log, candidates, options);
 }
 
@@ -127,6 +138,10 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
                 "to the log");
+  if (command.behavior != "logged")
+    throw Error(ErrorKind::kInput,
+                "--behavior estimated: serves logs of single recommendations; pages are scored by "
+                "logged propensities");
   std::vector<std::shared_ptr<Policy>> made;
   std::vector<Candidate> candidates;
   for (const Named& policy : policies) {
@@ -136,8 +151,12 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
   const std::unique_ptr<ProgressSink> progress = make_progress();
   EvaluateOptions options;
   const LogBatch first = reader.read(0, Columns{});
-  options.metrics = {"ctr"};
-  if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  options.metrics = command.metrics;
+  if (options.metrics.empty()) {
+    options.metrics = {"ctr"};
+    if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  }
+  if (command.sessions) options.session_discount = command.discount;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
   options.threads = command.threads;
@@ -193,13 +212,15 @@ std::string table(const std::vector<NamedCase>& cases) {
 /// Another tool's arrays: FILE.h5 --layout NAME.
 int evaluate_file(const EvaluateCommand& command) {
   if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
-      !command.baseline.empty())
+      !command.baseline.empty() || command.behavior != "logged" || command.sessions ||
+      !command.metrics.empty())
     throw Error(ErrorKind::kInput,
-                "--layout: the arrays say what is judged; --policy, --q-hat, --q-hat-expected and "
-                "--baseline serve logs");
+                "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
+                "--q-hat-expected, --baseline, --metrics and --sessions serve logs");
   ArrayOptions options;
   options.estimators = command.estimators;
   options.confidence = command.confidence;
+  options.threads = command.threads;
   const std::vector<NamedCase> cases =
       evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
   const std::string json = arrays_to_json(cases);
@@ -215,6 +236,8 @@ int evaluate_log(const EvaluateCommand& command) {
                 "--policy NAME=uniform|DIR|FILE.h5:DATASET: at least one is needed to score a log");
   const std::vector<Named> policies = parse_named(command.policies, "--policy");
   const LogReader reader(command.log);
+  if (command.discount != 1 && !command.sessions)
+    throw Error(ErrorKind::kInput, "--discount: is of sessions: give --sessions");
   const bool single = has_single_actions(reader);
   auto estimates =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
@@ -260,6 +283,11 @@ void add_evaluate(CLI::App& app, Action& action) {
          "the logged actions (single recommendations); repeatable")
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
+  sub->add_option("--behavior", command->behavior,
+                  "Propensities: as logged, or estimated from the context by a cross-fitted "
+                  "multinomial logistic regression (single recommendations)")
+      ->check(CLI::IsMember({"logged", "estimated"}))
+      ->type_name("logged|estimated");
   sub->add_option("--q-hat", command->q_hat,
                   "Expected reward of each action, in the shapes of a distribution")
       ->type_name("FILE.h5:DATASET");
@@ -275,6 +303,17 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("A,B,C");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")
       ->type_name("NAME");
+  sub->add_option("--metrics", command->metrics,
+                  "Of pages; ctr, and ptr where purchases are recorded, by default")
+      ->delimiter(',')
+      ->type_name("A,B,C");
+  sub->add_flag("--sessions", command->sessions,
+                "Score the return of a user's session, where pages change users: by " +
+                    fmt::format("{}", fmt::join(session_estimators().names(), ", ")));
+  sub->add_option("--discount", command->discount,
+                  "Of a session's pages: page t counts as its t-th power, t from 0")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("G");
   sub->add_option("--confidence", command->confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->type_name("P");

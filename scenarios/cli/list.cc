@@ -7,6 +7,7 @@
 #include "policies/distillation.h"
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/literature/benchmarks.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
 #include "users/click_model.h"
@@ -59,6 +60,7 @@ const std::vector<Kind>& kinds() {
       {"rankers", [] { return listed(rankers()); }},
       {"distillations", [] { return listed(distillations()); }},
       {"estimators", [] { return listed(estimators()); }},
+      {"benchmarks", [] { return listed(benchmarks()); }},
   };
   return all;
 }
