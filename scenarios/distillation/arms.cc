@@ -48,7 +48,7 @@ Labels write_labels(const std::vector<Teacher>& teachers, const Domain& domain,
     std::filesystem::create_directories(own.parent_path());
     const std::shared_ptr<Policy> here = teacher.on(domain);
     write_teacher_labels(as_multi_task_ranker(*here, teacher.spec->name), teacher.spec->name,
-                         rounds, own);
+                         rounds, own, teacher.spec->hidden);
     labels.emplace(teacher.spec->name, open_labels(own));
   }
   return labels;

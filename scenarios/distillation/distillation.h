@@ -27,6 +27,7 @@ struct TeacherSpec {
   std::string name;
   std::string world;
   std::int64_t until_day = 65535;  // later rounds of the log are not learnt from
+  bool hidden = false;             // its labels hold its shared layer, too
   PluginSpec ranker;
 
   Fields fields();

@@ -215,7 +215,8 @@ Fields TeacherSpec::fields() {
   return Fields()
       .add("name", name, "what the teacher is called")
       .add("world", world, "in whose log it learns")
-      .add("until_day", until_day, 1, 65535, "it learns from what was logged before this day");
+      .add("until_day", until_day, 1, 65535, "it learns from what was logged before this day")
+      .add("hidden", hidden, "its labels hold the activations of its shared layer, too");
 }
 
 Fields StudentSpec::fields() {
