@@ -94,17 +94,19 @@ TEST_CASE("a table's rows move when a batch touches them, by the sum of its grad
 
 TEST_CASE("training lowers the loss, repeats itself, and leaves the rows alone that it never met",
           "[multi_task_training]") {
-  const TrainedMultiTask trained = train({6, 0.05, 0});
+  const TrainedMultiTask trained = train({.epochs = 6, .learning_rate = 0.05});
   REQUIRE(trained.loss.size() == 6);
   CHECK(trained.loss[5] < 0.25);
   CHECK(trained.loss[5] < trained.loss[0]);
   const NetworkParameters drawn = MultiTaskNetwork(shape()).draw(Rng(1));
   CHECK(trained.parameters.users.row(1) != drawn.users.row(1));
-  const TrainedMultiTask again = train({6, 0.05, 0});
+  const TrainedMultiTask again = train({.epochs = 6, .learning_rate = 0.05});
   CHECK(again.parameters.dense == trained.parameters.dense);
   CHECK(again.parameters.items == trained.parameters.items);
-  CHECK(train({6, 0.05, 0}, 2).parameters.dense != trained.parameters.dense);
-  CHECK(train({6, 0.05, 1}).loss[5] > trained.loss[5]);  // decay holds weights back
+  CHECK(train({.epochs = 6, .learning_rate = 0.05}, 2).parameters.dense !=
+        trained.parameters.dense);
+  CHECK(train({.epochs = 6, .learning_rate = 0.05, .weight_decay = 1}).loss[5] >
+        trained.loss[5]);  // decay holds weights back
 }
 
 TEST_CASE("a loss that is not finite is an error that names the learning rate",
@@ -120,7 +122,7 @@ TEST_CASE("a loss that is not finite is an error that names the learning rate",
   const std::vector<TaskSpec> regression{
       {.name = "trail", .kind = TaskKind::kRegression, .label = "dwell", .given = ""}};
   CHECK_THROWS_WITH(
-      train_multi_task(network, regression, {}, stream, 0, {2, 1, 0}, Rng(1), "train test",
-                       nullptr),
+      train_multi_task(network, regression, {}, stream, 0, {.epochs = 2, .learning_rate = 1},
+                       Rng(1), "train test", nullptr),
       Catch::Contains("train test: the loss is not finite") && Catch::Contains("learning_rate 1"));
 }
