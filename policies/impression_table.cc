@@ -42,12 +42,8 @@ void ImpressionTable::append(const ImpressionTable& other) {
 
 void standardise(const InputScale& scale, std::vector<float>& dense) {
   const std::size_t d = scale.mean().size();
-  if (d == 0) return;
-  for (std::size_t i = 0; i < dense.size(); i += d) {
-    scale.apply({dense.data() + i, d});
-    for (std::size_t j = 0; j < d; ++j)
-      if (std::isnan(dense[i + j])) dense[i + j] = 0;
-  }
+  for (std::size_t i = 0; i < dense.size(); i += d) scale.apply({dense.data() + i, d});
+  for (float& value : dense) value = std::isnan(value) ? 0.0f : value;
 }
 
 ImpressionStream::ImpressionStream(ImpressionShards shards, ImpressionOptions options,

@@ -273,13 +273,17 @@ void MultiTaskNetwork::dense_forward(const Step& step, const float* parameters,
   const float* bias = parameters + step.bias;
   multiply({pass.value[step.in[0]].data(), fan_in, 1}, parameters + step.weight, pass.n, fan_in,
            width, false, out);
+  // One row at a time, or, where it is of one value, all of them.
+  const std::size_t n_runs = width == 1 ? 1 : pass.n;
+  const auto run = static_cast<Eigen::Index>(width == 1 ? pass.n : width);
   const Eigen::Map<const Eigen::ArrayXf> shift(bias, static_cast<Eigen::Index>(width));
-  for (std::size_t i = 0; i < pass.n; ++i, out += width) {
-    Eigen::Map<Eigen::ArrayXf> row(out, static_cast<Eigen::Index>(width));
-    if (step.relu)
-      row = (row + shift).max(0.0f);
+  for (std::size_t i = 0; i < n_runs; ++i, out += run) {
+    Eigen::Map<Eigen::ArrayXf> values(out, run);
+    if (width == 1)
+      values += bias[0];
     else
-      row += shift;
+      values += shift;
+    if (step.relu) values = values.max(0.0f);
   }
 }
 

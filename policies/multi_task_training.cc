@@ -130,15 +130,21 @@ AdamStep::AdamStep(double learning_rate, double weight_decay, int step)
 
 void Adam::update(const AdamStep& step, bool decayed, std::size_t first, std::size_t n,
                   const float* gradient, float* parameters) {
-  const auto size = static_cast<Eigen::Index>(n);
-  const Eigen::Map<const Eigen::ArrayXf> g(gradient, size);
-  Eigen::Map<Eigen::ArrayXf> mean(mean_.data() + first, size);
-  Eigen::Map<Eigen::ArrayXf> square(square_.data() + first, size);
-  Eigen::Map<Eigen::ArrayXf> p(parameters, size);
-  mean = static_cast<float>(kBeta1) * mean + static_cast<float>(1 - kBeta1) * g;
-  square = static_cast<float>(kBeta2) * square + static_cast<float>(1 - kBeta2) * g * g;
-  if (decayed) p *= step.decay;
-  p -= step.rate * mean / (square.sqrt() + step.epsilon);
+  constexpr auto kKeep1 = static_cast<float>(kBeta1);
+  constexpr auto kKeep2 = static_cast<float>(kBeta2);
+  constexpr auto kTake1 = static_cast<float>(1 - kBeta1);
+  constexpr auto kTake2 = static_cast<float>(1 - kBeta2);
+  float* mean = mean_.data() + first;
+  float* square = square_.data() + first;
+  const float decay = decayed ? step.decay : 1.0f;
+  // Not in Eigen: its packets of square roots are approximate, and differ between makers of CPUs.
+  for (std::size_t k = 0; k < n; ++k) {
+    const float g = gradient[k];
+    mean[k] = kKeep1 * mean[k] + kTake1 * g;
+    square[k] = kKeep2 * square[k] + kTake2 * g * g;
+    parameters[k] =
+        decay * parameters[k] - step.rate * mean[k] / (std::sqrt(square[k]) + step.epsilon);
+  }
 }
 
 TableAdam::TableAdam(std::size_t rows, std::size_t width)
