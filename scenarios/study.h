@@ -65,7 +65,7 @@ struct StudyJob {
   std::size_t cell = 0;
   std::int64_t seed = 0;
   Scenario scenario;
-  std::shared_ptr<const DistillationScenario> distillation;  // null: a plain scenario
+  std::shared_ptr<const DistillationScenario> distillation{};  // null: a plain scenario
 };
 
 /// Every cell at every seed, parsed and checked; cell by cell, seeds inside.

@@ -159,13 +159,16 @@ void read_distillation(DistillationScenario& scenario, const YAML::Node& node,
     scenario.students.push_back(read_student(scenario, student_list[s], students.child(s)));
 }
 
+/// Every key, in the order of the table.
 YAML::Node resolved(const PluginSpec& spec, const std::vector<FieldDescription>& fields) {
+  const YAML::Node filled = YAML::Clone(spec.node);
+  fill_defaults(filled, fields);
   YAML::Node node(YAML::NodeType::Map);
   node["type"] = spec.type;
-  const YAML::Node own = YAML::Clone(spec.node);
-  for (const auto& pair : own)
-    if (pair.first.Scalar() != "type") node[pair.first.Scalar()] = pair.second;
-  fill_defaults(node, fields);
+  for (const FieldDescription& field : fields) {
+    const std::string key = field.name.substr(0, field.name.find('.'));
+    if (filled[key].IsDefined()) node[key] = filled[key];
+  }
   return node;
 }
 
