@@ -22,6 +22,7 @@ FieldDescriptions describe_logistic();
 FieldDescriptions describe_pointwise_orderer();
 FieldDescriptions describe_oracle();
 FieldDescriptions describe_ranked_list();
+FieldDescriptions describe_plugin();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -33,6 +34,7 @@ PolicyPtr make_logistic(const PluginConfig& config, const PolicyContext& context
 PolicyPtr make_pointwise_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_oracle(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_ranked_list(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();
