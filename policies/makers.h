@@ -32,6 +32,7 @@ FieldDescriptions describe_lower_bound();
 FieldDescriptions describe_log_smoothing();
 FieldDescriptions describe_top_k_gradient();
 FieldDescriptions describe_pl_rank();
+FieldDescriptions describe_plugin();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -53,6 +54,7 @@ PolicyPtr make_lower_bound(const PluginConfig& config, const PolicyContext& cont
 PolicyPtr make_log_smoothing(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_top_k_gradient(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pl_rank(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();

@@ -27,4 +27,18 @@ void save_policy(const Policy& policy, const std::string& yaml,
 /// (it needs the user model of its scenario).
 std::shared_ptr<Policy> load_policy(const std::filesystem::path& folder, const Schema& schema);
 
+/// What a saved policy needs to be served where there is no log: features with the names of their
+/// categories, modules, items. It is catalogue.h5 in the policy's folder; policies saved together
+/// may share one file (`shared`, of the same file system) by a hard link.
+/// Raises: Error(kRuntime) when it cannot be written.
+void save_policy_schema(const Schema& schema, const std::filesystem::path& folder,
+                        const std::filesystem::path& shared = {});
+/// A saved policy with the schema it is served with.
+struct ServedPolicy {
+  std::unique_ptr<const Schema> schema;  // the policy refers to it
+  std::shared_ptr<Policy> policy;
+};
+/// Raises: Error(kInput) as load_policy, and for a folder without catalogue.h5.
+ServedPolicy load_served_policy(const std::filesystem::path& folder);
+
 }  // namespace rehearsal

@@ -3,6 +3,7 @@
 #include "policies/policies.h"
 #include "sim/core/error.h"
 #include "sim/log/log.h"
+#include "sim/log/schema_file.h"
 
 namespace rehearsal {
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr const char* kConfigFile = "policy.yaml";
 constexpr const char* kStateFile = "state.h5";
+constexpr const char* kSchemaFile = "catalogue.h5";
 // In policy.yaml beside the policy's own keys.
 constexpr const char* kParts = "parts";
 constexpr const char* kState = "state";
@@ -87,6 +89,36 @@ std::shared_ptr<Policy> load_policy(const std::filesystem::path& folder, const S
     throw Error(error.kind(), state.string() + ": " + error.what());
   }
   return policy;
+}
+
+void save_policy_schema(const Schema& schema, const std::filesystem::path& folder,
+                        const std::filesystem::path& shared) {
+  const std::filesystem::path file = folder / kSchemaFile;
+  std::error_code problem;
+  if (!shared.empty()) {
+    // Files are replaced, never changed in place: what is linked stays as it is.
+    std::filesystem::remove(file, problem);
+    std::filesystem::create_hard_link(shared / kSchemaFile, file, problem);
+    if (!problem) return;
+  }
+  save_schema(file, schema);
+}
+
+ServedPolicy load_served_policy(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kSchemaFile;
+  std::error_code problem;
+  if (!std::filesystem::exists(folder / kConfigFile, problem))
+    throw Error(
+        ErrorKind::kInput,
+        folder.string() + ": is not the folder of a saved policy: it has no " + kConfigFile);
+  if (!std::filesystem::exists(file, problem))
+    throw Error(ErrorKind::kInput,
+                file.string() +
+                    ": is not there: the policy cannot be served without its features, "
+                    "modules and items; save it again with this version");
+  ServedPolicy served{std::make_unique<const Schema>(load_schema(file)), nullptr};
+  served.policy = load_policy(folder, *served.schema);
+  return served;
 }
 
 }  // namespace rehearsal

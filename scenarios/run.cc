@@ -106,6 +106,8 @@ void save_step(const Scenario& scenario, const Setup& setup, const RunFolder& fo
   for (std::size_t i = 0; i < scenario.policies.size(); ++i) {
     const PolicySpec& spec = scenario.policies[i];
     save_policy(*setup.policies[i], setup.policies[i]->config(), folder.policy(spec.name));
+    save_policy_schema(setup.world->schema(), folder.policy(spec.name),
+                       i > 0 ? folder.policy(scenario.policies[0].name) : "");
   }
 }
 

@@ -8,7 +8,7 @@ namespace rehearsal {
 /// The folder of one run:
 ///   scenario.yaml   resolved, with the seed and the program's version; written first
 ///   log/            the simulated log
-///   policies/NAME/  what each policy learnt
+///   policies/NAME/  what each policy learnt, and the catalogue it is served with
 ///   run.log         what happened when
 ///   timing.json     seconds a step
 ///   results.json    written last: a folder without it is not a whole run

@@ -34,6 +34,8 @@ void add_run(CLI::App& app, Action& action);
 void add_simulate(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+void add_rank(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_study(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);

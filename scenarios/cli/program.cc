@@ -91,6 +91,8 @@ int rehearsal_main(int argc, const char* const* argv) {
   add_simulate(app, action);
   add_evaluate(app, action);
   add_import(app, action);
+  add_check(app, action);
+  add_rank(app, action);
   add_replay(app, action);
   add_study(app, action);
   add_plan(app, action);

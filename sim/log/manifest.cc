@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/core/error.h"
+#include "sim/core/version.h"
 #include "sim/log/columns.h"
 #include "sim/log/files.h"
+#include "sim/log/schema_file.h"
 
 namespace rehearsal::log_format {
 
@@ -98,9 +100,8 @@ Manifest read_manifest(const std::filesystem::path& folder) {
   }
 }
 
-ShardInfo write_catalogue(const std::filesystem::path& folder, const Schema& schema,
+ShardInfo write_catalogue(const std::filesystem::path& file, const Schema& schema,
                           const LogInfo& info) {
-  const std::filesystem::path file = folder / kCatalogue;
   std::vector<std::string> names;
   std::vector<std::string> help;
   std::vector<std::string> levels;
@@ -134,15 +135,13 @@ ShardInfo write_catalogue(const std::filesystem::path& folder, const Schema& sch
   }
   write_bytes_atomically(file, bytes);
   ShardInfo written;
-  written.file = kCatalogue;
+  written.file = file.filename().string();
   written.bytes = bytes.size();
   written.checksum = checksum_of(bytes);
   return written;
 }
 
-Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expected) {
-  const std::filesystem::path path = folder / expected.file;
-  verify_file(path, expected.bytes, expected.checksum);
+Schema read_catalogue(const std::filesystem::path& path) {
   const hdf5::Session session;
   const hdf5::File file(path);
   Schema schema;
@@ -171,4 +170,22 @@ Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expe
   return schema;
 }
 
+Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expected) {
+  const std::filesystem::path file = folder / expected.file;
+  verify_file(file, expected.bytes, expected.checksum);
+  return read_catalogue(file);
+}
+
 }  // namespace rehearsal::log_format
+
+namespace rehearsal {
+
+void save_schema(const std::filesystem::path& file, const Schema& schema) {
+  LogInfo info;
+  info.version = version();
+  log_format::write_catalogue(file, schema, info);
+}
+
+Schema load_schema(const std::filesystem::path& file) { return log_format::read_catalogue(file); }
+
+}  // namespace rehearsal

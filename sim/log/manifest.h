@@ -20,9 +20,11 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 Manifest read_manifest(const std::filesystem::path& folder);
 
 /// catalogue.h5: the schema. Returns: its file, bytes and checksum.
-ShardInfo write_catalogue(const std::filesystem::path& folder, const Schema& schema,
+ShardInfo write_catalogue(const std::filesystem::path& file, const Schema& schema,
                           const LogInfo& info);
-/// Raises: Error(kInput) for a missing, cut or changed file.
+/// Raises: Error(kInput) for a missing or damaged file.
+Schema read_catalogue(const std::filesystem::path& file);
+/// The same of a log's catalogue. Raises: Error(kInput) for a missing, cut or changed file.
 Schema read_catalogue(const std::filesystem::path& folder, const ShardInfo& expected);
 
 }  // namespace rehearsal::log_format

@@ -267,7 +267,7 @@ LogInfo LogWriter::finish() {
     info.shards.push_back(*shard);
     info.n_rounds += shard->n_rounds;
   }
-  const ShardInfo catalogue = write_catalogue(impl_->folder, impl_->schema, info);
+  const ShardInfo catalogue = write_catalogue(impl_->folder / kCatalogue, impl_->schema, info);
   impl_->write_virtual_log();
   write_manifest(impl_->folder, {info, catalogue});
   return info;

@@ -22,7 +22,8 @@ namespace {
 /// Fields that a type cannot do without; all others must work with their defaults.
 const std::map<std::string, std::string> kNeeded{
     {"mixture", "of: {curated: 0.6, random: 0.4}"},
-    {"multi_task_ranker", "tasks: [{name: click, label: click}]"}};
+    {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
+    {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
 /// A small site, its log, and what makers may use.
 struct Site {

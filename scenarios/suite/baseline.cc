@@ -1,0 +1,96 @@
+#include "scenarios/suite/baseline.h"
+
+#include <nlohmann/json.hpp>
+
+#include "sim/core/error.h"
+#include "sim/core/version.h"
+#include "sim/log/log.h"
+
+namespace rehearsal {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "rehearsal.baseline/1";
+
+Json to_json(const Golden& golden) {
+  Json state = Json::object();
+  for (const auto& [name, array] : golden.state)
+    state[name] = {{"shape", array.shape}, {"values", array.values}};
+  return {{"pages", golden.pages}, {"pscore", golden.pscore}, {"state", state}};
+}
+
+Golden golden_from(const Json& json) {
+  Golden golden;
+  json.at("pages").get_to(golden.pages);
+  json.at("pscore").get_to(golden.pscore);
+  for (const auto& item : json.at("state").items())
+    golden.state[item.key()] = {item.value().at("shape").get<std::vector<std::size_t>>(),
+                                item.value().at("values").get<std::vector<double>>()};
+  return golden;
+}
+
+Json to_json(const CaseBaseline& one) {
+  Json golden = Json::object();
+  for (const auto& [policy, found] : one.golden) golden[policy] = to_json(found);
+  return {{"first_seed", one.first_seed}, {"lifts", one.lifts}, {"golden", golden}};
+}
+
+CaseBaseline case_from(const Json& json) {
+  CaseBaseline one;
+  json.at("first_seed").get_to(one.first_seed);
+  for (const auto& policy : json.at("lifts").items())
+    for (const auto& metric : policy.value().items())
+      one.lifts[policy.key()][metric.key()] = metric.value().get<std::vector<double>>();
+  for (const auto& policy : json.at("golden").items())
+    one.golden[policy.key()] = golden_from(policy.value());
+  return one;
+}
+
+}  // namespace
+
+Baseline baseline_of(const Suite& suite, const std::vector<CaseFacts>& facts) {
+  Baseline baseline;
+  baseline.version = version();
+  for (std::size_t c = 0; c < suite.cases.size(); ++c) {
+    CaseBaseline& one = baseline.cases[suite.cases[c].name];
+    one.first_seed = suite.cases[c].study.seeds.front();
+    one.golden = facts[c].golden;
+    for (const SuiteCheck& check : suite.cases[c].checks)
+      for (const std::string& policy : check.policies)
+        if (check.check == "no_regression")
+          one.lifts[policy][check.metric] = facts[c].lifts(policy, check.metric);
+  }
+  return baseline;
+}
+
+void save_baseline(const std::filesystem::path& file, const Baseline& baseline) {
+  Json cases = Json::object();
+  for (const auto& [name, one] : baseline.cases) cases[name] = to_json(one);
+  const Json json{{"schema", kSchema}, {"version", baseline.version}, {"cases", cases}};
+  write_text_atomically(file, json.dump(1) + "\n");
+}
+
+Baseline load_baseline(const std::filesystem::path& file) {
+  std::error_code problem;
+  if (!std::filesystem::exists(file, problem))
+    throw Error(ErrorKind::kInput,
+                file.string() + ": there is no stored baseline yet; --update writes it");
+  const std::string text = read_text(file);
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("schema") != kSchema)
+      throw Error(ErrorKind::kInput,
+                  file.string() + ": schema: is not '" + std::string(kSchema) + "'");
+    Baseline baseline;
+    json.at("version").get_to(baseline.version);
+    for (const auto& item : json.at("cases").items())
+      baseline.cases[item.key()] = case_from(item.value());
+    return baseline;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(ErrorKind::kInput, file.string() + ": is not a stored baseline: " + error.what());
+  }
+}
+
+}  // namespace rehearsal

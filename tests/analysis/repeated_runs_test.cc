@@ -1,0 +1,62 @@
+#include "analysis/repeated_runs.h"
+
+#include <cmath>
+
+#include "tests/catch.h"
+
+using namespace rehearsal;
+
+TEST_CASE("runs that are worse than before by Welch's test fail, those that are not pass",
+          "[repeated_runs]") {
+  // Means 3 and 6, variances of the means 1 / 3 and 4 / 3, 2.94 degrees of freedom by hand.
+  const RunsTest test = test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.05);
+  CHECK(test.value == Approx(-3));
+  CHECK(test.standard_error == Approx(std::sqrt(5.0 / 3)));
+  CHECK(test.degrees == Approx(2.941).epsilon(1e-3));
+  // t is -2.32; the 95 % quantile at 2.941 degrees is 2.37.
+  CHECK_FALSE(test.failed);
+  CHECK(test.bound == Approx(-3 + 2.3727 * std::sqrt(5.0 / 3)).margin(1e-3));
+  CHECK(test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.06).failed);
+  CHECK_FALSE(test_worse({2, 3, 4}, {4, 6, 8}, 0.5, 0.06).failed);
+  CHECK_FALSE(test_worse({12, 13, 14}, {4, 6, 8}, 0, 0.06).failed);
+}
+
+TEST_CASE("runs that never vary are compared as they are", "[repeated_runs]") {
+  CHECK_FALSE(test_worse({0.1, 0.1}, {0.1, 0.1, 0.1}, 0, 0.05).failed);
+  CHECK(test_worse({0.1, 0.1}, {0.2, 0.2}, 0, 0.05).failed);
+  CHECK_FALSE(test_worse({0.1, 0.1}, {0.2, 0.2}, 0.11, 0.05).failed);
+  CHECK_FALSE(test_below({0, 0}, 0, 0.05).failed);
+  CHECK_FALSE(test_at_least({0, 0}, 0, 0.95).failed);
+  CHECK(chance_to_fail(test_at_least({0, 0}, 0, 0.95), 0, 0.95) == 0);
+}
+
+TEST_CASE("a limit is broken by evidence, a claim is kept by evidence", "[repeated_runs]") {
+  // Mean 3, standard error 0.577, the 95 % quantile at 2 degrees is 2.92.
+  const RunsTest below = test_below({2, 3, 4}, 4, 0.05);
+  CHECK(below.bound == Approx(3 + 2.920 * 0.57735).epsilon(1e-3));
+  CHECK_FALSE(below.failed);
+  CHECK(test_below({2, 3, 4}, 4.7, 0.05).failed);
+  const RunsTest claim = test_at_least({2, 3, 4}, 1, 0.95);
+  CHECK(claim.bound == Approx(3 - 2.920 * 0.57735).epsilon(1e-3));
+  CHECK_FALSE(claim.failed);
+  CHECK(test_at_least({2, 3, 4}, 1.4, 0.95).failed);
+  // At the bound itself half of all other runs would fail.
+  CHECK(chance_to_fail(claim, claim.bound, 0.95) == Approx(0.5).epsilon(1e-6));
+  // At 2 degrees P(T < -t) = 1/2 - t / (2 sqrt(2 + t^2)), here with t = 5 / 0.577 - 2.920.
+  CHECK(chance_to_fail(claim, -2, 0.95) == Approx(0.01452).epsilon(1e-3));
+}
+
+TEST_CASE("what is found with the power asked for lies that many standard errors away",
+          "[repeated_runs]") {
+  // 2.920 + 1.061, the 95 % and 80 % quantiles at 2 degrees.
+  CHECK(test_below({2, 3, 4}, 4, 0.05).smallest_found == Approx(3.981 * 0.57735).epsilon(1e-3));
+  CHECK(test_at_least({2, 3, 4}, 1, 0.95).smallest_found ==
+        Approx(2 - (2.920 - 1.061) * 0.57735).epsilon(1e-3));
+  CHECK(test_worse({2, 3, 4}, {2, 3, 4}, 0.3, 0.05).smallest_found ==
+        Approx(0.3 + (2.132 + 0.941) * std::sqrt(2.0 / 3)).epsilon(1e-3));
+}
+
+TEST_CASE("the binomial tail of a small case", "[repeated_runs]") {
+  CHECK(binomial_tail(0, 3, 0.5) == Approx(0.125));
+  CHECK(binomial_tail(2, 3, 0.5) == Approx(0.875));
+}
