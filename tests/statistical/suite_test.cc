@@ -1,7 +1,10 @@
 #include "scenarios/suite/suite.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "analysis/repeated_runs.h"
 #include "scenarios/run.h"
@@ -9,7 +12,6 @@
 #include "sim/core/draws.h"
 #include "sim/engine/parallel.h"
 #include "tests/catch.h"
-#include "tests/scenarios/program.h"
 
 using namespace rehearsal;
 
@@ -20,23 +22,34 @@ constexpr std::size_t kRuns = 5;  // a side of a comparison
 
 const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
 
-Suite make_suite(const TemporaryFolder& folder) {
-  folder.write("tiny.yaml", bytes_of(kTiny));
-  return load_suite(folder.write(
-      "suite.yaml",
-      "name: mini\ncases:\n"
-      "  - name: tiny\n    scenario: tiny.yaml\n    arms: [random, popular]\n"
-      "    set: {log.pages: 1000, live.pages: 600, live.metrics: [ctr], estimate.metrics: [ctr],\n"
-      "          estimate.estimators: [iips], estimate.interval: normal,\n"
-      "          gate.guardrails: {}}\n"
-      "    seeds: 5\n    checks:\n"
-      "      - {check: no_regression, policies: [random, popular]}\n"
-      "      - {check: guardrail, policies: [popular]}\n"
-      "      - {check: covers, policies: [random, popular]}\n"));
+/// An empty folder, gone at the end.
+struct Folder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("rehearsal_suite_" + std::to_string(getpid()));
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+};
+
+Suite make_suite(const Folder& folder) {
+  const std::filesystem::path file = folder.path / "suite.yaml";
+  write_text_atomically(file,
+                        "name: mini\ncases:\n"
+                        "  - name: tiny\n    scenario: " +
+                            kTiny +
+                            "\n    arms: [random, popular]\n"
+                            "    set: {log.pages: 1000, live.pages: 600, live.metrics: [ctr], "
+                            "estimate.metrics: [ctr],\n"
+                            "          estimate.estimators: [iips], estimate.interval: normal,\n"
+                            "          gate.guardrails: {}}\n"
+                            "    seeds: 5\n    checks:\n"
+                            "      - {check: no_regression, policies: [random, popular]}\n"
+                            "      - {check: guardrail, policies: [popular]}\n"
+                            "      - {check: covers, policies: [random, popular]}\n");
+  return load_suite(file.string());
 }
 
 /// One run's live lifts and estimates, without its folder.
-Results run_once(Scenario scenario, std::int64_t seed, const std::string& log_folder) {
+Results run_once(Scenario scenario, std::int64_t seed, const std::filesystem::path& log_folder) {
   scenario.seed = seed;
   Setup setup = build(scenario);
   RunOptions options;
@@ -80,13 +93,13 @@ std::vector<std::size_t> shuffled(std::size_t n, std::uint32_t which) {
 // thousand such suites; a group's runs are always ten different seeds, so each suite has the law
 // that it would have on its own.
 TEST_CASE("a suite fails where nothing changed no more often than it says", "[.slow][check]") {
-  const TemporaryFolder folder;
+  const Folder folder;
   Suite suite = make_suite(folder);
   const Scenario scenario = jobs_of(suite.cases[0].study).front().scenario;
   std::vector<Results> pool(kSeeds);
   parallel_for(kSeeds, 0, [&](std::size_t s) {
     pool[s] = run_once(scenario, static_cast<std::int64_t>(s) + 1,
-                       folder.path("log" + std::to_string(s)));
+                       folder.path / ("log" + std::to_string(s)));
   });
   double mean = 0;
   for (const Results& run : pool) mean += lift_of(run, "popular") / kSeeds;
