@@ -12,6 +12,7 @@
 #include "analysis/evaluate.h"
 #include "analysis/live_statistics.h"
 #include "policies/policies.h"
+#include "scenarios/outcomes.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
 #include "sim/engine/live.h"
@@ -191,6 +192,7 @@ void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader
   how.n_bootstrap = scenario.estimate.n_bootstrap;
   how.confidence = scenario.estimate.confidence;
   how.log_subset = scenario.estimate.log_subset;
+  how.outcome = outcome_options(scenario.estimate.outcome);
   how.threads = options.threads;
   how.progress = options.progress;
   const std::vector<std::size_t> indices = estimated_policies(scenario);

@@ -6,6 +6,7 @@
 #include "analysis/estimators.h"
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/outcomes.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
 #include "users/click_model.h"
@@ -57,6 +58,7 @@ const std::vector<Kind>& kinds() {
       {"policies", [] { return listed(policies()); }},
       {"rankers", [] { return listed(rankers()); }},
       {"estimators", [] { return listed(estimators()); }},
+      {"outcomes", [] { return listed(outcomes()); }},
   };
   return all;
 }
