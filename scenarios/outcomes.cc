@@ -1,5 +1,7 @@
 #include "scenarios/outcomes.h"
 
+#include "policies/neural_outcome.h"
+
 namespace rehearsal {
 
 const Registry<OutcomeEntry>& outcomes() {
@@ -10,7 +12,9 @@ const Registry<OutcomeEntry>& outcomes() {
        {"logistic", "a logistic regression per module on context and position; pages only",
         "Chapelle, Manavoglu and Rosales, ACM TIST 2015", make_logistic_outcome},
        {"ridge", "ridge regression of rewards on context and position, per module or on items",
-        "Hoerl and Kennard, Technometrics 1970", make_ridge_outcome}});
+        "Hoerl and Kennard, Technometrics 1970", make_ridge_outcome},
+       {"neural", "a network of clicks and purchases over a page's modules; pages, with libtorch",
+        "Ma et al., SIGIR 2018 (ESMM)", [] { return make_neural_outcome(); }}});
   return registry;
 }
 

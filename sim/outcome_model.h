@@ -17,8 +17,7 @@ class OutcomeModel {
  public:
   virtual ~OutcomeModel() = default;
   /// Args: out: for request i, block of n_positions(i) * n_eligible(i) values, slot-major, blocks
-  /// in
-  ///       request order; n_positions = min(n_slots, eligible).
+  ///       in request order; n_positions = min(n_slots, eligible).
   virtual void predict(const RequestBatch& requests, std::vector<double>& out) const = 0;
 };
 

@@ -41,8 +41,7 @@ TEST_CASE("a scenario names the reward model, its folds and its calibration", "[
   }
   CHECK(results[1] == results[0]);
   for (std::size_t j = 2; j < results.size(); ++j)
-    for (std::size_t k = 0; k < j; ++k)
-      if (j > 1 && !(j == 1 && k == 0)) CHECK(results[j] != results[k]);
+    for (std::size_t k = 0; k < j; ++k) CHECK(results[j] != results[k]);
 }
 
 TEST_CASE("a reward model that cannot be is refused before a folder is made", "[outcome]") {
@@ -57,4 +56,13 @@ TEST_CASE("a reward model that cannot be is refused before a folder is made", "[
   refused("{calibrate: beta}", "calibrate");
   refused("{calibrate: platt}", "at least 3 folds");
   refused("{fold: 3}", "folds");
+}
+
+TEST_CASE("a build without libtorch says so where a network is named", "[outcome]") {
+  const TemporaryFolder folder;
+  const Called called = run(folder.path("run"), "{type: neural}");
+  INFO(called.err);
+  if (called.status == 0) return;  // this build has it
+  CHECK(called.status == 3);
+  CHECK_THAT(called.err, Catch::Contains("REHEARSAL_TORCH"));
 }
