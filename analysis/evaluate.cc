@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include "analysis/evaluation_sums.h"
-#include "analysis/list_outcome.h"
-#include "analysis/outcome.h"
 #include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
@@ -28,6 +26,7 @@ void check_options(const std::vector<Candidate>& candidates, int baseline,
   if (options.interval == "bootstrap" && options.n_bootstrap < 20)
     throw Error(ErrorKind::kInput,
                 fmt::format("estimate.n_bootstrap: {} is below 20", options.n_bootstrap));
+  check_outcome_options(options.outcome);
 }
 
 /// The estimators asked for, or all that the behaviour allows.
@@ -100,9 +99,8 @@ std::vector<std::shared_ptr<const OutcomeModel>> outcome_models(const RoundSourc
     if (options.outcome_models.count(metric) == 0) to_fit.push_back(metric);
   std::vector<std::shared_ptr<const OutcomeModel>> fitted;
   if (!to_fit.empty())
-    fitted = decision_of(*rounds.schema) == Decision::kItems
-                 ? fit_list_outcome_models(rounds, to_fit, rng, options.threads)
-                 : fit_outcome_models(rounds, to_fit, rng, options.threads, options.progress);
+    fitted =
+        fit_outcome_models(rounds, to_fit, rng, options.outcome, options.threads, options.progress);
   std::vector<std::shared_ptr<const OutcomeModel>> models;
   std::size_t next = 0;
   for (const std::string& metric : options.metrics) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/outcome.h"
 #include "analysis/results.h"
 #include "sim/core/progress.h"
 #include "sim/core/rng.h"
@@ -25,7 +26,8 @@ struct EvaluateOptions {
   std::string log_subset = "all";  // "all", or the name of a behaviour component: its rounds
                                    // alone, with that component's propensities
   const Policy* subset_behavior = nullptr;  // that component's policy
-  /// q_hat by metric; a metric without one gets a cross-fitted logistic model.
+  OutcomeOptions outcome;                   // how q_hat is fitted
+  /// q_hat by metric; a metric without one gets one fitted by `outcome`.
   std::map<std::string, std::shared_ptr<const OutcomeModel>> outcome_models;
   /// Set: values are returns per session, sum_t gamma^t r_t with this gamma in [0, 1], by the
   /// estimators of analysis/sessions.h; the weights are those of whole pages.

@@ -24,7 +24,10 @@ double quadratic(const std::vector<double>& m, const std::vector<double>& x) {
 class Finisher {
  public:
   Finisher(const EvaluationPlan& plan, const EvaluationSums& sums, double confidence, int baseline)
-      : plan_(plan), sums_(sums), confidence_(confidence), baseline_(baseline) {}
+      : plan_(plan), sums_(sums), confidence_(confidence), baseline_(baseline) {
+    for (const CalibrationSums& each : sums.calibration)
+      calibration_.push_back(calibration_of(each.cells()));
+  }
 
   Estimate finish(std::size_t t) const {
     const Target& target = plan_.targets[t];
@@ -140,6 +143,7 @@ class Finisher {
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
       set_weight_diagnostics(own, sums_.n_rounds, out, plan_.session_discount ? kSessions : kPages);
     }
+    if (target.estimator.entry->uses(Need::kQHat)) out.q_hat = calibration_[target.metric];
     if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(
           "the interval leaves out the error of the reward model, which is most of it");
@@ -174,6 +178,7 @@ class Finisher {
   const EvaluationSums& sums_;
   double confidence_;
   int baseline_;
+  std::vector<Calibration> calibration_;  // by metric; empty: no q_hat
 };
 
 }  // namespace

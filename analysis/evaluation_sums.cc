@@ -2,7 +2,6 @@
 
 #include <numeric>
 
-#include "analysis/outcome.h"
 #include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
@@ -96,6 +95,9 @@ class Chunk {
         rewards_[m] = discounted_rewards(sessions_, batch_.pages.slot_offsets, rewards_[m],
                                          *plan_.session_discount);
     }
+    for (std::size_t m = 0; m < q_hat_.size(); ++m)
+      for (std::size_t s = 0; s < shown_[m].size(); ++s)
+        sums_.calibration[m].add(shown_[m][s], rewards_[m][s]);
   }
 
   void add_candidate(std::size_t c) {
@@ -222,7 +224,8 @@ EvaluationSums::EvaluationSums(const EvaluationPlan& plan)
     : columns(plan.n_columns, 0.0),
       bootstrap(plan.n_bootstrap * plan.n_columns, 0.0),
       stats(plan.candidates.size() * n_stats(plan)),
-      gap(plan.candidates.size() * plan.n_slots * plan.n_modules, 0.0) {
+      gap(plan.candidates.size() * plan.n_slots * plan.n_modules, 0.0),
+      calibration(plan.outcome_models.size()) {
   for (const Target& target : plan.targets)
     moments.emplace_back(target.n_moments() * target.n_moments(), 0.0);
 }
@@ -239,6 +242,7 @@ void EvaluationSums::add(const EvaluationSums& other) {
   add_all(bootstrap, other.bootstrap);
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
+  for (std::size_t m = 0; m < calibration.size(); ++m) calibration[m].add(other.calibration[m]);
 }
 
 void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const double> users) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/calibration.h"
 #include "analysis/decision.h"
 #include "analysis/diagnostics.h"
 #include "analysis/evaluate.h"
@@ -65,6 +66,7 @@ struct EvaluationSums {
   std::vector<WeightStats> stats;            // (candidates, n_stats)
   std::vector<double> gap;                   // (candidates, n_slots, n_modules) unsupported mass
   double n_shown = 0;                        // slots
+  std::vector<CalibrationSums> calibration;  // by metric, of q_hat; empty: no q_hat
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);

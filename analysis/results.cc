@@ -31,6 +31,10 @@ Json estimate(const Estimate& e) {
   out["mean_weight"] = interval(e.mean_weight);
   out["zero_weight_share"] = e.zero_weight_share;
   if (e.pareto_k) out["pareto_k"] = *e.pareto_k;
+  if (e.q_hat)
+    out["q_hat"] = {{"mean_prediction", e.q_hat->mean_prediction},
+                    {"mean_reward", e.q_hat->mean_reward},
+                    {"ece", e.q_hat->ece}};
   out["warnings"] = e.warnings;
   return out;
 }
@@ -140,6 +144,10 @@ Estimate estimate_from(const Place& p) {
   e.mean_weight = interval_from(p.at("mean_weight"));
   e.zero_weight_share = p.number("zero_weight_share");
   if (p.has("pareto_k")) e.pareto_k = p.number("pareto_k");
+  if (p.has("q_hat")) {
+    const Place q = p.at("q_hat");
+    e.q_hat = {q.number("mean_prediction"), q.number("mean_reward"), q.number("ece")};
+  }
   p.at("warnings").each([&](const Place& w) {
     if (!w.node.is_string()) w.refuse("is not a text");
     e.warnings.push_back(w.node.get<std::string>());

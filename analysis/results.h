@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "analysis/calibration.h"
+
 namespace rehearsal {
 
 /// A number with its interval. `stderr_` is 0 and the bounds equal the value when it is exact.
@@ -28,9 +30,10 @@ struct Estimate {
   double lift_standard_error = 0;
   double ess = 0;  // effective sample size of its weights, rounds
   double max_weight = 0;
-  Interval mean_weight{1, 1, 1};   // must hold 1; of the slot where it stands furthest off
-  double zero_weight_share = 0;    // of the rounds; of the slot with most
-  std::optional<double> pareto_k;  // of the slot with the heaviest tail; none: no tail to fit
+  Interval mean_weight{1, 1, 1};     // must hold 1; of the slot where it stands furthest off
+  double zero_weight_share = 0;      // of the rounds; of the slot with most
+  std::optional<double> pareto_k;    // of the slot with the heaviest tail; none: no tail to fit
+  std::optional<Calibration> q_hat;  // of the reward model, on what was shown; none: not used
   std::vector<std::string> warnings;
 };
 

@@ -72,7 +72,7 @@ void ModuleExamples::measure() {
       }
     }
     n += rows_.size();
-    n_validation += shard_.size() - rows_.size();
+    n_validation += n_pages_ - rows_.size();
   }
   if (n == 0 || n_validation == 0)
     throw Error(ErrorKind::kInput, task_ + ": the log leaves " + std::to_string(n) +
@@ -121,9 +121,12 @@ bool ModuleExamples::load_shard() {
                 task_ + ": the log has no purchases ('purchase'); train with tasks: [click]");
   rows_.clear();
   next_row_ = 0;
+  n_pages_ = 0;
   const bool validation = epoch_ < 0;
   for (std::uint32_t i = 0; i < shard_.size(); ++i) {
     const UserId user{shard_.requests.user[i]};
+    if (options_.users && !options_.users(user)) continue;
+    ++n_pages_;
     const double u = rng_.stream(Draw::kAssignment, Turn{user}, kValidationItem).uniform();
     if ((u < options_.validation_share) == validation) rows_.push_back(i);
   }

@@ -29,10 +29,11 @@ class InputScale {
 };
 
 struct ModuleExamplesOptions {
-  std::size_t batch = 1024;       // pages
-  double validation_share = 0.1;  // of the users
-  bool purchase = false;          // the log must have purchases
-  std::vector<double> weight;     // (n_positions) of an impression there; empty: 1
+  std::size_t batch = 1024;             // pages
+  double validation_share = 0.1;        // of the users
+  bool purchase = false;                // the log must have purchases
+  std::vector<double> weight;           // (n_positions) of an impression there; empty: 1
+  std::function<bool(UserId)> users{};  // whose pages are examples; null: everyone's
 };
 
 /// Streams a log's shown modules as examples. Users are for training or for validation
@@ -75,6 +76,7 @@ class ModuleExamples : public ExampleSource {
   LogBatch shard_;                   // being dealt out
   std::vector<std::uint32_t> rows_;  // of it, in their order
   std::size_t next_row_ = 0;
+  std::size_t n_pages_ = 0;  // of the shard's examples, for training or for validation
 };
 
 }  // namespace rehearsal

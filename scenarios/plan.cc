@@ -13,6 +13,7 @@
 #include "analysis/diagnostics.h"
 #include "analysis/evaluate.h"
 #include "analysis/ratio.h"
+#include "scenarios/outcomes.h"
 #include "scenarios/run.h"
 #include "sim/core/error.h"
 #include "sim/engine/live.h"
@@ -147,6 +148,7 @@ class Planner {
     EvaluateOptions how;
     how.metrics = scenario.estimate.metrics;
     how.estimators = scenario.estimate.estimators;
+    how.outcome = outcome_options(scenario.estimate.outcome);
     how.threads = run_.threads;
     how.progress = run_.progress;
     const auto estimates = evaluate(estimation_rounds(scenario, setup, log), log.info(), arms,

@@ -5,6 +5,7 @@
 #include "analysis/evaluate.h"
 #include "analysis/live_statistics.h"
 #include "policies/policies.h"
+#include "scenarios/outcomes.h"
 #include "scenarios/run_steps.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
@@ -136,6 +137,7 @@ void estimate_rounds(const Scenario& scenario, const Setup& setup, const RoundSo
   how.n_bootstrap = scenario.estimate.n_bootstrap;
   how.confidence = scenario.estimate.confidence;
   how.log_subset = scenario.estimate.log_subset;
+  how.outcome = outcome_options(scenario.estimate.outcome);
   how.threads = options.threads;
   how.progress = options.progress;
   const std::vector<std::size_t> indices = estimated_policies(scenario);

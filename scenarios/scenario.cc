@@ -6,6 +6,7 @@
 
 #include "analysis/estimators.h"
 #include "policies/policies.h"
+#include "scenarios/outcomes.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
 #include "sim/metrics.h"
@@ -224,6 +225,10 @@ void check_names(const Scenario& scenario, const NameCheck& check) {
   check_no_repeats("estimate", "metrics", scenario.estimate.metrics, check);
   check_no_repeats("estimate", "estimators", scenario.estimate.estimators, check);
   check_no_repeats("live", "metrics", scenario.live.metrics, check);
+  if (scenario.estimate.outcome.calibrate != "none" && scenario.estimate.outcome.folds < 3)
+    check.refuse(
+        "estimate", "outcome",
+        "calibrate needs at least 3 folds: one is predicted, one calibrates, others teach");
   check_behavior(scenario, check);
   check_baseline(scenario, check);
   check_gate(scenario, check);
@@ -256,6 +261,15 @@ Fields LogStep::fields() {
            "policy is judged by what it learnt from. 1: both see all of them");
 }
 
+Fields OutcomeStep::fields() {
+  return Fields()
+      .choice("type", type, outcomes().names(), "family of models, by 'rehearsal list outcomes'")
+      .add("folds", folds, 2, 100,
+           "of users: each is predicted by a model that did not learn from it")
+      .choice("calibrate", calibrate, {"none", "platt", "isotonic"},
+              "how predictions are corrected, on a fold that taught no model; needs 3 folds");
+}
+
 Fields EstimateStep::fields() {
   return Fields()
       .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
@@ -266,7 +280,8 @@ Fields EstimateStep::fields() {
       .add("n_bootstrap", n_bootstrap, 2, 100000, "bootstrap replicates, by user")
       .add("confidence", confidence, 0.5, 0.9999, "of every interval")
       .add("log_subset", log_subset,
-           "all, or a part of the behaviour mixture: its pages alone, with its propensities");
+           "all, or a part of the behaviour mixture: its pages alone, with its propensities")
+      .group("outcome", outcome.fields(), "the reward model q_hat of dm, dr and their kin");
 }
 
 Fields LiveStep::fields() {

@@ -42,6 +42,14 @@ struct LogStep {
   Fields fields();
 };
 
+/// `estimate.outcome:` the reward model q_hat of dm, dr and their kin.
+struct OutcomeStep {
+  std::string type = "auto";  // of scenarios/outcomes.h
+  std::int64_t folds = 2;
+  std::string calibrate = "none";
+  Fields fields();
+};
+
 /// `estimate:` off-policy scores from the log.
 struct EstimateStep {
   std::vector<std::string> metrics{"ctr", "ptr"};
@@ -50,6 +58,7 @@ struct EstimateStep {
   std::int64_t n_bootstrap = 200;
   double confidence = 0.95;
   std::string log_subset = "all";
+  OutcomeStep outcome;
   Fields fields();
 };
 

@@ -119,7 +119,9 @@ class Pass {
 
  private:
   bool left_out(const ModuleLogisticSpec& spec, UserId user) const {
-    return spec.n_folds > 0 && cross_fitting_fold(rng_, user, spec.n_folds) == spec.fold;
+    if (spec.n_folds == 0) return false;
+    const int fold = cross_fitting_fold(rng_, user, spec.n_folds);
+    return std::find(spec.left_out.begin(), spec.left_out.end(), fold) != spec.left_out.end();
   }
 
   std::vector<Sums> sum_shard(std::size_t shard, const std::vector<Fit>& fits,

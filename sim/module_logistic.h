@@ -25,8 +25,8 @@ struct ModuleLogisticSpec {
   Objective objective = Objective::kClick;
   bool position = true;  // false: no g
   double l2 = 1.0;       // l2 / 2 * (|w|^2 + |g|^2 + |b - pooled logit|^2) beside the summed loss
-  int n_folds = 0;       // > 0: users whose cross_fitting_fold is `fold` are left out
-  int fold = 0;
+  int n_folds = 0;       // > 0: users whose cross_fitting_fold is in `left_out` are left out
+  std::vector<int> left_out{};
   /// Weight of an impression (>= 0); null: 1. Called from any thread.
   std::function<double(const LogBatch& batch, std::size_t round, std::size_t slot)> weight;
 };

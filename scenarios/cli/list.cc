@@ -8,6 +8,7 @@
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/literature/benchmarks.h"
+#include "scenarios/outcomes.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
 #include "users/click_model.h"
@@ -61,6 +62,7 @@ const std::vector<Kind>& kinds() {
       {"distillations", [] { return listed(distillations()); }},
       {"estimators", [] { return listed(estimators()); }},
       {"benchmarks", [] { return listed(benchmarks()); }},
+      {"outcomes", [] { return listed(outcomes()); }},
   };
   return all;
 }

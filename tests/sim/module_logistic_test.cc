@@ -119,7 +119,7 @@ TEST_CASE("weights count as repeated impressions and folds leave their users out
   const Rng rng(9);
   ModuleLogisticSpec without;
   without.n_folds = 2;
-  without.fold = 1;
+  without.left_out = {1};
   ModuleLogisticSpec weighted;
   weighted.weight = [&](const LogBatch& batch, std::size_t i, std::size_t) {
     return cross_fitting_fold(rng, UserId{batch.requests.user[i]}, 2) == 1 ? 0.0 : 1.0;
