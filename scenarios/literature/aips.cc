@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -7,6 +9,7 @@
 #include "scenarios/literature/makers.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
+#include "sim/core/error.h"
 
 namespace rehearsal {
 
@@ -16,7 +19,8 @@ constexpr std::size_t kBehaviors = 6;
 
 struct AipsConfig {
   std::int64_t rounds = 8000, actions = 3, length = 8, features = 5, truth_rounds = 20000;
-  double deviation = 0.5, interaction = 8, mix = 0.6, epsilon = 0.3, spread = 0.3;
+  double deviation = 0.5, interaction = 8, mix = 0.6, epsilon = 0.3;
+  std::string world = "published";
 
   Fields fields() {
     return Fields()
@@ -26,26 +30,30 @@ struct AipsConfig {
         .add("features", features, 1, 100, "of the context, standard normal")
         .add("deviation", deviation, 0, 100, "of a position's reward")
         .add("interaction", interaction, 0, 1000,
-             "of all positions that a position feels, together")
+             "times a standard normal number over the positions: of a pair of items")
         .add("mix", mix, 0, 1, "above one half: users feel many positions; below: few")
         .add("epsilon", epsilon, 0, 1, "of the epsilon-greedy evaluation policy")
-        .add("spread", spread, 0, 100, "deviation of the logging policy's logits")
+        .choice("world", world, {"published", "drawn"},
+                "interactions and logging policy: those of the published seed, for three items, or "
+                "drawn anew")
         .add("truth_rounds", truth_rounds, 100, 100000000,
-             "slates that the true value is taken on");
+             "contexts that the true value is taken on");
   }
 };
+
+/// What the published code draws at its seed, for three items: the logging policy's logits, and
+/// the lower triangle of the interactions before they are scaled.
+constexpr double kLogits[] = {0.595545, 0.964515, 0.653177};
+constexpr double kInteraction[3][3] = {
+    {-0.204708, 0, 0}, {-0.555730, 1.965781, 0}, {0.092908, 0.281746, 0.769023}};
 
 /// Which positions a position's reward depends on, for each way to behave.
 using Influence = std::vector<std::vector<bool>>;  // [position][other]
 
-/// From every position to the nearest ones.
+/// From every position to the nearest ones; six and three random ones, with repetition.
 std::vector<Influence> influences(std::size_t l, Stream& stream) {
   std::vector<Influence> all(kBehaviors, Influence(l, std::vector<bool>(l, false)));
   for (std::size_t k = 0; k < l; ++k) {
-    std::vector<std::pair<std::uint32_t, std::size_t>> others;
-    for (std::size_t j = 0; j < l; ++j)
-      if (j != k) others.emplace_back(stream(), j);
-    std::sort(others.begin(), others.end());
     for (std::size_t j = 0; j < l; ++j) {
       const std::size_t distance = j < k ? k - j : j - k;
       all[0][k][j] = true;
@@ -54,26 +62,23 @@ std::vector<Influence> influences(std::size_t l, Stream& stream) {
       all[4][k][j] = j <= k || distance <= 2;
       all[5][k][j] = distance <= 1;
     }
-    for (std::size_t o = 0; o < others.size() && o < 6; ++o) {
-      all[1][k][others[o].second] = true;
-      if (o < 3) all[2][k][others[o].second] = true;
-    }
+    for (const std::size_t b : {1, 2})
+      for (int draw = 0; draw < (b == 1 ? 6 : 3); ++draw) {
+        const std::size_t j = index_below(stream(), l - 1);
+        all[b][k][j < k ? j : j + 1] = true;
+      }
   }
   return all;
 }
 
-/// What stands for a seed.
+/// What stands for a seed. Both policies choose each position alike, whatever the context.
 struct World {
   std::vector<Influence> influence;
   std::vector<double> behavior;  // (behaviors, features)
-  std::vector<double> policy;    // (actions, features)
-  std::vector<double> reward;    // (length, actions, features)
+  std::vector<double> mu, pi;    // (actions)
+  BilinearLogits base;           // of rewards
   RowMatrix interaction;         // (actions, actions)
 };
-
-double dot(std::span<const double> x, const double* y) {
-  return std::inner_product(x.begin(), x.end(), y, 0.0);
-}
 
 class Aips final : public Benchmark {
  public:
@@ -82,32 +87,30 @@ class Aips final : public Benchmark {
         n_(static_cast<std::size_t>(config.rounds)),
         m_(static_cast<std::size_t>(config.actions)),
         l_(static_cast<std::size_t>(config.length)),
-        d_(static_cast<std::size_t>(config.features)) {}
+        d_(static_cast<std::size_t>(config.features)) {
+    if (c_.world == "published" && c_.actions != 3)
+      throw Error(ErrorKind::kInput,
+                  fmt::format("benchmark.actions: {}; the published world has 3: say world: drawn",
+                              c_.actions));
+  }
 
   Trial run(const Rng& rng) const override {
-    Stream stream = rng.stream(Draw::kWorld, {});
-    World world;
-    world.influence = influences(l_, stream);
-    world.behavior = normals(stream, kBehaviors * d_);
-    world.policy = normals(stream, m_ * d_, c_.spread / std::sqrt(static_cast<double>(d_)));
-    world.reward = normals(stream, l_ * m_ * d_, 1 / std::sqrt(static_cast<double>(d_)));
-    world.interaction = symmetric_normals(stream, m_, 1);
+    const World world = make_world(rng);
     Log log;
-    std::vector<double> x, expected(l_), mu(m_), pi(m_);
+    std::vector<double> expected(l_);
     std::vector<std::uint16_t> slate(l_);
     for (std::uint32_t i = 0; i < n_; ++i) {
       const Turn turn{UserId{i}, 0, 0};
-      const std::size_t b = draw_user(rng, turn, world, x);
-      policies(world, x, mu, pi);
-      draw_slate(rng, turn, mu, slate);
-      rewards(world, x, b, slate, expected);
+      const User user = draw_user(rng, turn, world);
+      draw_slate(rng, turn, world.mu, slate);
+      rewards(world, user, slate, expected);
       Stream response = rng.stream(Draw::kResponse, turn);
       for (std::size_t k = 0; k < l_; ++k) {
         log.reward.push_back(expected[k] + c_.deviation * normal_from(response()));
-        log.ratio.push_back(pi[slate[k]] / mu[slate[k]]);
+        log.ratio.push_back(world.pi[slate[k]] / world.mu[slate[k]]);
       }
-      log.behavior.push_back(b);
-      log.context.insert(log.context.end(), x.begin(), x.end());
+      log.behavior.push_back(user.behavior);
+      log.context.insert(log.context.end(), user.context.begin(), user.context.end());
     }
     return estimate(rng, world, log, value(rng, world));
   }
@@ -118,27 +121,46 @@ class Aips final : public Benchmark {
     std::vector<std::size_t> behavior;           // (n)
   };
 
-  /// Context, and how the user behaves: softmax of weighted |x c_b|, from broad to narrow.
-  std::size_t draw_user(const Rng& rng, const Turn& turn, const World& world,
-                        std::vector<double>& x) const {
-    Stream request = rng.stream(Draw::kRequest, turn);
-    x = normals(request, d_);
-    std::vector<double> p(kBehaviors);
-    for (std::size_t b = 0; b < kBehaviors; ++b) {
-      const double v = 1.5 - 3.0 * static_cast<double>(b) / (kBehaviors - 1);
-      p[b] = std::exp((2 * c_.mix - 1) * v) * std::abs(dot(x, world.behavior.data() + b * d_));
+  struct User {
+    std::vector<double> context, p_behavior;
+    std::size_t behavior = 0;
+  };
+
+  World make_world(const Rng& rng) const {
+    Stream stream = rng.stream(Draw::kWorld, {});
+    std::vector<Influence> influence = influences(l_, stream);
+    std::vector<double> behavior = uniforms(stream, kBehaviors * d_, 0, 1);
+    std::vector<double> mu = uniforms(stream, m_, 0, 1),
+                        pi(m_, c_.epsilon / static_cast<double>(m_));
+    BilinearLogits base(m_, d_, stream);
+    RowMatrix interaction = symmetric_normals(stream, m_, 1);
+    if (c_.world == "published") {
+      mu.assign(std::begin(kLogits), std::end(kLogits));
+      for (Eigen::Index a = 0; a < 3; ++a)
+        for (Eigen::Index b = 0; b <= a; ++b)
+          interaction(a, b) = interaction(b, a) = kInteraction[a][b];
     }
-    softmax(p);
-    return pick(p, request.uniform());
+    interaction *= c_.interaction / static_cast<double>(l_);
+    pi[static_cast<std::size_t>(std::min_element(mu.begin(), mu.end()) - mu.begin())] +=
+        1 - c_.epsilon;
+    softmax(mu);
+    return {std::move(influence), std::move(behavior), std::move(mu),
+            std::move(pi),        std::move(base),     std::move(interaction)};
   }
 
-  void policies(const World& world, std::span<const double> x, std::span<double> mu,
-                std::span<double> pi) const {
-    for (std::size_t a = 0; a < m_; ++a) mu[a] = dot(x, world.policy.data() + a * d_);
-    const auto least = std::min_element(mu.begin(), mu.end()) - mu.begin();
-    std::fill(pi.begin(), pi.end(), c_.epsilon / static_cast<double>(m_));
-    pi[static_cast<std::size_t>(least)] += 1 - c_.epsilon;
-    softmax(mu);
+  /// Context, and how the user behaves: softmax of weighted |x c_b|, from broad to narrow.
+  User draw_user(const Rng& rng, const Turn& turn, const World& world) const {
+    Stream request = rng.stream(Draw::kRequest, turn);
+    User user{normals(request, d_), std::vector<double>(kBehaviors)};
+    for (std::size_t b = 0; b < kBehaviors; ++b) {
+      const double v = 1.5 - 3.0 * static_cast<double>(b) / (kBehaviors - 1);
+      const double product = std::inner_product(user.context.begin(), user.context.end(),
+                                                world.behavior.data() + b * d_, 0.0);
+      user.p_behavior[b] = std::exp((2 * c_.mix - 1) * v) * std::abs(product);
+    }
+    softmax(user.p_behavior);
+    user.behavior = pick(user.p_behavior, request.uniform());
+    return user;
   }
 
   void draw_slate(const Rng& rng, const Turn& turn, std::span<const double> p,
@@ -147,30 +169,39 @@ class Aips final : public Benchmark {
     for (std::uint16_t& a : slate) a = static_cast<std::uint16_t>(pick(p, stream.uniform()));
   }
 
-  void rewards(const World& world, std::span<const double> x, std::size_t b,
-               std::span<const std::uint16_t> slate, std::span<double> out) const {
+  void rewards(const World& world, const User& user, std::span<const std::uint16_t> slate,
+               std::span<double> out) const {
+    std::vector<double> q(m_);
+    world.base.at(user.context, q);
     for (std::size_t k = 0; k < l_; ++k) {
-      out[k] = 1 + dot(x, world.reward.data() + (k * m_ + slate[k]) * d_);
+      out[k] = 1 + sigmoid(q[slate[k]]);
       for (std::size_t j = 0; j < l_; ++j)
-        if (j != k && world.influence[b][k][j])
-          out[k] +=
-              c_.interaction / static_cast<double>(l_ * l_) * world.interaction(slate[k], slate[j]);
+        if (j != k && world.influence[user.behavior][k][j])
+          out[k] += world.interaction(slate[k], slate[j]);
     }
   }
 
-  double value(const Rng& rng, const World& world) const {
-    std::vector<double> x, expected(l_), mu(m_), pi(m_);
-    std::vector<std::uint16_t> slate(l_);
-    double sum = 0;
+  /// Of each position: exact over slates, behaviors and noise, for positions are chosen alone.
+  std::vector<double> value(const Rng& rng, const World& world) const {
+    const Eigen::Map<const Eigen::VectorXd> pi(world.pi.data(), static_cast<Eigen::Index>(m_));
+    const double pair = pi.dot(world.interaction * pi);
+    std::vector<double> out(l_, 0.0), q(m_);
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(c_.truth_rounds); ++i) {
-      const Turn turn{UserId{i}, 1, 0};
-      const std::size_t b = draw_user(rng, turn, world, x);
-      policies(world, x, mu, pi);
-      draw_slate(rng, turn, pi, slate);
-      rewards(world, x, b, slate, expected);
-      sum += std::accumulate(expected.begin(), expected.end(), 0.0);
+      const User user = draw_user(rng, {UserId{i}, 1, 0}, world);
+      world.base.at(user.context, q);
+      double own = 1;
+      for (std::size_t a = 0; a < m_; ++a) own += world.pi[a] * sigmoid(q[a]);
+      for (std::size_t k = 0; k < l_; ++k) {
+        out[k] += own;
+        for (std::size_t b = 0; b < kBehaviors; ++b) {
+          const std::vector<bool>& felt = world.influence[b][k];
+          out[k] += user.p_behavior[b] * pair *
+                    static_cast<double>(std::count(felt.begin(), felt.end(), true) - 1);
+        }
+      }
     }
-    return sum / static_cast<double>(c_.truth_rounds);
+    for (double& each : out) each /= static_cast<double>(c_.truth_rounds);
+    return out;
   }
 
   /// The weight of position k of round i over what behavior b lets it depend on.
@@ -182,7 +213,9 @@ class Aips final : public Benchmark {
     return product;
   }
 
-  Trial estimate(const Rng& rng, const World& world, const Log& log, double truth) const {
+  Trial estimate(const Rng& rng, const World& world, const Log& log,
+                 const std::vector<double>& values) const {
+    const double truth = std::accumulate(values.begin(), values.end(), 0.0);
     std::vector<std::uint32_t> offsets(n_ + 1);
     std::vector<double> whole, cascade, ones(n_ * l_, 1.0);
     for (std::size_t i = 0; i <= n_; ++i) offsets[i] = static_cast<std::uint32_t>(i * l_);
