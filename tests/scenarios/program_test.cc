@@ -96,7 +96,7 @@ TEST_CASE("bad usage ends with status 2 and help with status 0") {
 }
 
 TEST_CASE("list prints every table as text and as JSON, and an entry's keys") {
-  for (const char* kind : {"worlds", "users", "policies", "rankers", "estimators"}) {
+  for (const char* kind : {"worlds", "users", "policies", "rankers", "estimators", "outcomes"}) {
     INFO(kind);
     const Called text = call_program({"list", kind});
     const Called json = call_program({"list", kind, "--json"});
