@@ -158,6 +158,32 @@ void sncascade_dr(const SlateColumns& slates, std::size_t n_positions, std::span
   }
 }
 
+/// Item-position weight times how much more the item is looked at under the evaluation policy.
+double examination_weight(const SlateColumns& slates, std::size_t row) {
+  return slates.item_position.evaluation[row] / slates.item_position.behavior[row] *
+         slates.examination.evaluation[row] / slates.examination.shown[row];
+}
+
+void le_iips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double sum = 0;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s)
+      sum += examination_weight(slates, s) * slates.reward[s];
+    out[i] = sum;
+  }
+}
+
+void ed_dr(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  const ExaminationColumns& e = slates.examination;
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double sum = 0;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s)
+      sum += e.baseline[s] +
+             examination_weight(slates, s) * (slates.reward[s] - e.shown[s] * e.relevance[s]);
+    out[i] = sum;
+  }
+}
+
 std::vector<SlateEstimatorEntry> table() {
   const std::vector<SlateNeed> cascade_q{SlateNeed::kCascade, SlateNeed::kQHat};
   return {
@@ -202,6 +228,19 @@ std::vector<SlateEstimatorEntry> table() {
       {"sncascade_dr", "cascade_dr with weights divided by their mean at each position",
        "Kiyohara et al., WSDM 2022; Swaminathan and Joachims, NIPS 2015", cascade_q,
        cascade_ratio_layout, sncascade_dr},
+      {"le_iips",
+       "item-position weights times how much more the item is looked at: rewards are clicks, and a "
+       "slate may move what is looked at",
+       "LE-IIPS (2026), estimators.md C.2",
+       {SlateNeed::kItemPosition, SlateNeed::kExamination},
+       mean_layout,
+       le_iips},
+      {"ed_dr",
+       "le_iips around a model of relevance: right if examination is, whatever the relevance",
+       "ED-DR (2026), estimators.md C.2",
+       {SlateNeed::kItemPosition, SlateNeed::kExamination, SlateNeed::kRelevance},
+       mean_layout,
+       ed_dr},
   };
 }
 
@@ -223,6 +262,10 @@ bool SlateEstimatorEntry::fits(const SlateColumns& slates) const {
         return !slates.item_position.empty();
       case SlateNeed::kCascade:
         return !slates.cascade.empty();
+      case SlateNeed::kExamination:
+        return !slates.examination.shown.empty() && !slates.examination.evaluation.empty();
+      case SlateNeed::kRelevance:
+        return !slates.examination.relevance.empty() && !slates.examination.baseline.empty();
       default:
         return !slates.q_hat.empty() && !slates.action_dist.empty() && !slates.action.empty();
     }

@@ -19,6 +19,14 @@ struct PropensityColumns {
   bool empty() const { return behavior.empty(); }
 };
 
+/// What users look at, as a model has it, and how well an item is liked once looked at.
+struct ExaminationColumns {
+  std::span<const double> shown;       // (rows) e_k of the logged slate, in (0, 1]
+  std::span<const double> evaluation;  // (rows) its mean over evaluation slates with this item here
+  std::span<const double> relevance;   // (rows) r_hat of the item
+  std::span<const double> baseline;    // (rows) mean of e_k r_hat over evaluation slates
+};
+
 /// Logged slates column by column, borrowed: one row a position, slate after slate, positions from
 /// the first on. Columns that the estimators in use do not need may be empty. Slates may differ in
 /// length.
@@ -32,6 +40,7 @@ struct SlateColumns {
   std::span<const std::uint32_t> action;  // (rows)
   std::span<const double> q_hat;          // (rows, n_actions) value of this and later positions
   std::span<const double> action_dist;    // (rows, n_actions) evaluation policy, given the prefix
+  ExaminationColumns examination = {};
 
   std::size_t size() const { return slate_offsets.empty() ? 0 : slate_offsets.size() - 1; }
   std::size_t n_rows() const { return reward.size(); }
@@ -40,7 +49,14 @@ struct SlateColumns {
 };
 
 /// What a slate estimator reads beside rewards.
-enum class SlateNeed : std::uint8_t { kSlate, kItemPosition, kCascade, kQHat };
+enum class SlateNeed : std::uint8_t {
+  kSlate,
+  kItemPosition,
+  kCascade,
+  kQHat,
+  kExamination,
+  kRelevance
+};
 
 /// A line of analysis/slate_estimators.cc.
 struct SlateEstimatorEntry {
@@ -58,7 +74,7 @@ struct SlateEstimatorEntry {
 };
 
 /// Estimators of slates from stored probabilities (estimators.md C.2), one line each: sips, iips,
-/// rips, snsips, sniips, snrips, cascade_dr, sncascade_dr.
+/// rips, snsips, sniips, snrips, cascade_dr, sncascade_dr, le_iips, ed_dr.
 const Registry<SlateEstimatorEntry>& slate_estimators();
 
 /// The estimate from all slates at once. Raises: Error(kInput) for no slates or absent columns.

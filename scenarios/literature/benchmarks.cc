@@ -21,6 +21,8 @@ const Registry<BenchmarkEntry>& benchmarks() {
            "Saito and Joachims, ICML 2022", describe_mips, make_mips},
           {"aips", "long slates whose users differ in which positions move which rewards",
            "Kiyohara et al., KDD 2023", describe_aips, make_aips},
+          {"ed_dr", "clicks on slates where examination is modelled, rightly or wrongly",
+           "ED-DR (2026)", describe_ed_dr, make_ed_dr},
       });
   return table;
 }

@@ -16,5 +16,7 @@ std::unique_ptr<Benchmark> make_mips(const PluginConfig& config);
 std::vector<FieldDescription> describe_mips();
 std::unique_ptr<Benchmark> make_aips(const PluginConfig& config);
 std::vector<FieldDescription> describe_aips();
+std::unique_ptr<Benchmark> make_ed_dr(const PluginConfig& config);
+std::vector<FieldDescription> describe_ed_dr();
 
 }  // namespace rehearsal

@@ -275,6 +275,66 @@ TEST_CASE(
   CHECK(squares[1] < squares[0]);
 }
 
+TEST_CASE("the benchmark of adaptive weights knows its value: that of all slates, enumerated") {
+  // One position is felt with all others (l = 2 makes every behavior but the random ones the same).
+  const std::uint64_t seed = 4;
+  const std::string keys = "rounds: 200, length: 2, deviation: 0, truth_rounds: 4000";
+  const double truth = trial_of("aips", keys, seed).scored[0].truth;
+  const Rng rng(seed);
+  Stream world = rng.stream(Draw::kWorld, {});
+  for (int draw = 0; draw < 2 * (6 + 3); ++draw) world();
+  uniforms(world, 6 * 5, 0, 1);
+  uniforms(world, 3, 0, 1);
+  const BilinearLogits base(3, 5, world);
+  // Interactions of the published seed, 8 / 2 times; its logging policy likes item 0 least.
+  const double w[3][3] = {
+      {-.204708, -.555730, .092908}, {-.555730, 1.965781, .281746}, {.092908, .281746, .769023}};
+  const double pi[3] = {.8, .1, .1};
+  std::vector<double> q(3);
+  double sum = 0;
+  for (std::uint32_t i = 0; i < 4000; ++i) {
+    Stream request = rng.stream(Draw::kRequest, {UserId{i}, 1, 0});
+    base.at(normals(request, 5), q);
+    each_slate(3, 2, true, [&](std::span<const std::uint16_t> slate) {
+      const double own = 2 + sigmoid(q[slate[0]]) + sigmoid(q[slate[1]]);
+      sum += pi[slate[0]] * pi[slate[1]] * (own + 2 * 4 * w[slate[0]][slate[1]]);
+    });
+  }
+  CHECK(truth == Approx(sum / 4000).epsilon(1e-10));
+  CHECK_THROWS_AS(trial_of("aips", "actions: 4", seed), Error);
+  CHECK_NOTHROW(trial_of("aips", "actions: 4, world: drawn, rounds: 200", seed));
+}
+
+TEST_CASE("the benchmark of examination knows its value: that of all slates, enumerated") {
+  const std::uint64_t seed = 8;
+  const Trial trial =
+      trial_of("ed_dr",
+               "rounds: 60, items: 3, length: 2, features: 2, examination: ranking, epsilon: 0.3, "
+               "truth_rounds: 300",
+               seed);
+  REQUIRE(trial.scored.size() == 7);
+  const Rng rng(seed);
+  Stream world = rng.stream(Draw::kWorld, {});
+  const double deviation = 1 / std::sqrt(2.0);
+  normals(world, 3 * 2, deviation);
+  const std::vector<double> liked = normals(world, 3 * 3, deviation);
+  double sum = 0;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    Stream request = rng.stream(Draw::kRequest, {UserId{i}, 1, 0});
+    const std::vector<double> x = normals(request, 2);
+    std::vector<double> r;
+    for (std::size_t a = 0; a < 3; ++a)
+      r.push_back(sigmoid(liked[3 * a] + liked[3 * a + 1] * x[0] + liked[3 * a + 2] * x[1]));
+    each_slate(3, 2, false, [&](std::span<const std::uint16_t> slate) {
+      const std::size_t last = 3u - slate[0] - slate[1];
+      const bool best = r[slate[0]] > r[slate[1]] && r[slate[1]] > r[last];
+      const double clicks = r[slate[0]] + std::exp(-r[slate[0]]) / 2 * r[slate[1]];
+      sum += (0.3 / 6 + (best ? 0.7 : 0)) * clicks;
+    });
+  }
+  for (const Trial::Scored& each : trial.scored) CHECK(each.truth == Approx(sum / 300));
+}
+
 TEST_CASE("the additive logistic model finds the coefficients that made its data") {
   const Rng rng(9);
   Stream stream = rng.stream(Draw::kWorld, {});
