@@ -41,8 +41,13 @@ struct EvaluationPlan {
   const Policy* behavior = nullptr;  // of the rounds used; null: not known
   int component = -1;                // >= 0: only its rounds, with behavior's own propensities
   std::size_t n_bootstrap = 0;
+  bool keep_users = false;  // for intervals that are made of users' rows
   Rng rng{0};
 };
+
+/// Appends the targets of every candidate, metrics x `scored`, and their columns. Args: baseline:
+/// as evaluate() takes it.
+void add_targets(const std::vector<Estimator>& scored, int baseline, EvaluationPlan& plan);
 
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
@@ -58,10 +63,20 @@ struct EvaluationSums {
   std::vector<WeightStats> stats;            // (candidates, n_stats)
   std::vector<double> gap;                   // (candidates, n_slots, n_modules) unsupported mass
   double n_shown = 0;                        // slots
+  std::vector<double> users;                 // (n_users, n_columns) where plan.keep_users
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);
 };
+
+/// Adds what each of some users sums to. Args: ids: of the users.  users: (ids, plan.n_columns).
+void add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+               std::span<const double> users, EvaluationSums& sums);
+
+/// The columns that a target's moments are of. Args: users: (n_users, plan.n_columns).
+/// out: (n_users, n_moments()) of target t.
+void target_panel(const EvaluationPlan& plan, std::size_t t, std::span<const double> users,
+                  std::size_t n_users, std::vector<double>& out);
 
 /// Sums of one shard. Args: cache: shared by all shards.
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache);

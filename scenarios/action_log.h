@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "analysis/results.h"
+#include "analysis/estimators.h"
+#include "analysis/evaluate.h"
 #include "sim/log/log.h"
 
 namespace rehearsal {
@@ -65,11 +67,13 @@ struct ActionCandidate {
   std::vector<double> expected_q_hat;  // (n_rounds) E_policy[q_hat]; empty: summed over actions
 };
 
-struct ActionEvaluation {
-  std::vector<std::string> estimators;  // of analysis/estimators.cc; empty: all that apply
-  const ActionTable* q_hat = nullptr;   // null: dm, dr, sndr do not apply
-  std::ptrdiff_t baseline = -1;         // index of the candidate that lifts are relative to
-  double confidence = 0.95;
+/// Of EvaluateOptions, estimators, selection and what makes intervals count here. "auto" chooses
+/// among ips, clipped snips and, with q_hat, shrunken doubly robust forms.
+struct ActionEvaluation : EvaluateOptions {
+  const ActionTable* q_hat = nullptr;     // null: dm, dr, sndr ... do not apply
+  const ActionTable* behavior = nullptr;  // of every action: for selection "pas_if"
+  std::ptrdiff_t baseline = -1;           // index of the candidate that lifts are relative to
+  Rng rng{0};                             // resamples, and how PAS-IF cuts the log
 };
 
 /// Scores policies by the functions that score pages: a single recommendation is a page of one
@@ -80,5 +84,12 @@ struct ActionEvaluation {
 std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options);
+
+/// The estimate that PAS-IF chooses for a candidate, and why. Args: scored: the estimators of
+/// `members`.  Raises: Error(kInput) without options.behavior, where it contradicts the log's
+/// propensities, and where the candidate or a q_hat in use is not known for every action.
+Estimate choose_by_pas_if(const std::string& name, std::span<const Estimator> scored,
+                          std::span<const Estimate> members, const ActionLog& log,
+                          const ActionCandidate& candidate, const ActionEvaluation& options);
 
 }  // namespace rehearsal

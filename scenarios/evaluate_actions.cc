@@ -1,17 +1,22 @@
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <numeric>
 
-#include "analysis/diagnostics.h"
-#include "analysis/estimators.h"
-#include "analysis/intervals.h"
+#include "analysis/estimator_choice.h"
+#include "analysis/evaluation_estimates.h"
 #include "scenarios/action_log.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
 
 namespace {
+
+// Whom plain "auto" chooses among. Weights are shrunk where they are normalized or correct a model:
+// by themselves they would lose their mass, and half an estimate looks narrow. Not switched:
+// where all weights are above the limit, the model alone is left.
+constexpr const char* kActionFamilies[] = {"ips", "snips_clip", "dr_clip", "dros"};
+constexpr std::size_t kChunkUsers = 4096;
 
 /// One candidate's columns.
 struct ActionColumns {
@@ -20,30 +25,17 @@ struct ActionColumns {
   WeightStats stats;
 };
 
-/// An estimate of one candidate, with what lifts need.
-struct Scored {
-  double value = 0;
-  std::vector<double> influence;  // (n_users) first-order effect of each user on the value
-};
-
-bool needs_q_hat(const Estimator& estimator) { return estimator.entry->uses(Need::kQHat); }
-
-std::vector<Estimator> chosen(const ActionEvaluation& options) {
-  std::vector<Estimator> entries;
-  if (options.estimators.empty()) {
-    for (const char* name : {"ips", "snips", "dm", "dr", "sndr"}) {
-      const Estimator estimator = parse_estimator(name);
-      if (!needs_q_hat(estimator) || options.q_hat != nullptr) entries.push_back(estimator);
-    }
-    return entries;
-  }
-  for (const std::string& name : options.estimators) {
-    const Estimator estimator = parse_estimator(name, "--estimators");
-    if (needs_q_hat(estimator) && options.q_hat == nullptr)
-      throw Error(ErrorKind::kInput, name + ": needs a reward model: give --q-hat FILE.h5:DATASET");
-    entries.push_back(estimator);
-  }
-  return entries;
+EstimatorRequests requested(const ActionEvaluation& options) {
+  const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
+    if (entry.uses(Need::kQHat) && options.q_hat == nullptr)
+      return "needs a reward model: give --q-hat FILE.h5:DATASET";
+    return "";
+  };
+  std::vector<std::string> names = options.estimators;
+  if (names.empty())
+    for (const char* name : {"ips", "snips", "dm", "dr", "sndr"})
+      if (refusal(estimators().at(name)).empty()) names.emplace_back(name);
+  return request_estimators(names, kActionFamilies, refusal, "--estimators");
 }
 
 std::vector<double> direct_term(const ActionLog& log, const ActionCandidate& candidate,
@@ -77,67 +69,71 @@ ActionColumns columns_of(const ActionLog& log, const ActionCandidate& candidate,
   return columns;
 }
 
-Scored score(const Estimator& estimator, const WeightedRounds& rounds, const ActionLog& log) {
-  const TermLayout layout = estimator.layout(1);
-  const std::size_t width = layout.n_columns;
-  std::vector<double> terms(log.size() * width);
-  estimator.terms(rounds, 1, terms);
-  std::vector<double> sums(width, 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t c = 0; c < width; ++c) sums[c] += terms[i * width + c];
-  const double n = static_cast<double>(log.size());
-  std::vector<double> gradient(width + 1);
-  ratio_gradient(layout, sums, n, gradient);
-  Scored scored;
-  scored.value = ratio_value(layout, sums, n);
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    double effect = gradient[width];
-    for (std::size_t c = 0; c < width; ++c) effect += gradient[c] * terms[i * width + c];
-    if (i == 0 || log.user[i] != log.user[i - 1]) scored.influence.push_back(0);
-    scored.influence.back() += effect;
+/// A page evaluation's plan and sums, filled from columns in memory.
+class ActionSums {
+ public:
+  ActionSums(const ActionLog& log, const std::vector<ActionCandidate>& candidates,
+             const EstimatorRequests& requests, const ActionEvaluation& options)
+      : log_(log), plan_(plan_of(candidates, requests, options)), sums_(plan_) {
+    for (std::size_t i = 0; i < log.size(); ++i) {
+      if (i == 0 || log.user[i] != log.user[i - 1]) ids_.push_back(log.user[i]);
+      user_of_.push_back(ids_.size() - 1);
+    }
+    users_.assign(ids_.size() * plan_.n_columns, 0.0);
+    for (const std::size_t u : user_of_) users_[u * plan_.n_columns] += 1;
+    sums_.n_rounds = sums_.n_shown = static_cast<double>(log.size());
+    sums_.n_users = static_cast<double>(ids_.size());
   }
-  return scored;
-}
 
-double standard_error(const std::vector<double>& influence) {
-  const double n = static_cast<double>(influence.size());
-  if (n < 2) return 0;
-  const double squares =
-      std::inner_product(influence.begin(), influence.end(), influence.begin(), 0.0);
-  return std::sqrt(squares * n / (n - 1));
-}
-
-void set_lift(const Scored& own, const Scored& baseline, Estimate& out) {
-  if (!(baseline.value > 0)) {
-    out.warnings.emplace_back("no lift: the baseline's value is not above 0");
-    return;
+  void add(std::size_t candidate, const WeightedRounds& rounds, const WeightStats& stats) {
+    for (std::size_t s = 0; s < n_stats(plan_); ++s)
+      sums_.stats[candidate * n_stats(plan_) + s] = stats;
+    for (const Target& target : plan_.targets)
+      if (target.candidate == candidate) add_terms(target, rounds);
   }
-  const double ratio = own.value / baseline.value;
-  std::vector<double> influence(own.influence.size());
-  for (std::size_t u = 0; u < influence.size(); ++u)
-    influence[u] = (own.influence[u] - ratio * baseline.influence[u]) / baseline.value;
-  out.lift_standard_error = standard_error(influence);
-  out.lift = normal_interval(ratio - 1, out.lift_standard_error, out.confidence);
-}
 
-Estimate describe(const Estimator& estimator, const Scored& scored, const ActionColumns& columns,
-                  double confidence) {
-  Estimate out;
-  out.estimator = estimator.name;
-  out.metric = "ctr";
-  out.value = scored.value;
-  out.confidence = confidence;
-  out.standard_error = standard_error(scored.influence);
-  const Interval interval = normal_interval(out.value, out.standard_error, confidence);
-  out.low = interval.low;
-  out.high = interval.high;
-  const double n = columns.stats.n;
-  const bool weighted = estimator.entry->needs != std::vector<Need>{Need::kQHat};
-  out.ess = n;
-  out.max_weight = 1;
-  if (weighted) set_weight_diagnostics(std::span(&columns.stats, 1), n, out);
-  return out;
-}
+  std::vector<Estimate> estimates(const ActionEvaluation& options) {
+    for (std::size_t u = 0; u < ids_.size(); u += kChunkUsers) {
+      const std::size_t n = std::min(kChunkUsers, ids_.size() - u);
+      add_users(plan_, std::span(ids_).subspan(u, n),
+                std::span(users_).subspan(u * plan_.n_columns, n * plan_.n_columns), sums_);
+    }
+    return target_estimates(plan_, sums_, options, static_cast<int>(options.baseline));
+  }
+
+  double n_users() const { return sums_.n_users; }
+
+ private:
+  static EvaluationPlan plan_of(const std::vector<ActionCandidate>& candidates,
+                                const EstimatorRequests& requests,
+                                const ActionEvaluation& options) {
+    EvaluationPlan plan;
+    for (const ActionCandidate& candidate : candidates)
+      plan.candidates.push_back({candidate.name, nullptr});
+    plan.metrics = {"ctr"};
+    plan.rng = options.rng;
+    add_targets(requests.scored, static_cast<int>(options.baseline), plan);
+    plan_interval(options, plan);
+    return plan;
+  }
+
+  void add_terms(const Target& target, const WeightedRounds& rounds) {
+    const std::size_t width = target.layout.n_columns;
+    terms_.resize(log_.size() * width);
+    target.estimator.terms(rounds, 1, terms_);
+    for (std::size_t i = 0; i < log_.size(); ++i) {
+      double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
+      for (std::size_t c = 0; c < width; ++c) row[c] += terms_[i * width + c];
+    }
+  }
+
+  const ActionLog& log_;
+  EvaluationPlan plan_;
+  EvaluationSums sums_;
+  std::vector<std::uint32_t> ids_;     // (n_users)
+  std::vector<std::size_t> user_of_;   // (n_rounds)
+  std::vector<double> users_, terms_;  // (n_users, n_columns); of one target
+};
 
 }  // namespace
 
@@ -145,31 +141,32 @@ std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options) {
   if (log.size() == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
-  const std::vector<Estimator> entries = chosen(options);
-  const bool with_q_hat = std::any_of(entries.begin(), entries.end(), needs_q_hat);
+  if (const auto problem = interval_problem(options))
+    throw Error(ErrorKind::kInput, problem->key + ": " + problem->message);
+  const EstimatorRequests requests = requested(options);
+  const ChoiceRule& rule = choice_rules().at(options.selection, "selection");
+  const bool with_q_hat =
+      std::any_of(requests.scored.begin(), requests.scored.end(),
+                  [](const Estimator& each) { return each.entry->uses(Need::kQHat); });
   std::vector<double> q_hat;
   for (std::size_t i = 0; with_q_hat && i < log.size(); ++i)
     q_hat.push_back(options.q_hat->logged(i));
-  std::vector<std::uint32_t> offsets(log.size() + 1);
-  std::iota(offsets.begin(), offsets.end(), 0U);
-  std::vector<std::vector<Scored>> scored(candidates.size());
-  std::vector<std::vector<Estimate>> estimates(candidates.size());
+  ActionSums sums(log, candidates, requests, options);
   for (std::size_t c = 0; c < candidates.size(); ++c) {
     const ActionColumns columns = columns_of(log, candidates[c], options.q_hat, with_q_hat);
-    const WeightedRounds rounds{offsets,        log.reward,     columns.weight,
-                                columns.weight, columns.weight, columns.weight,
-                                q_hat,          columns.direct, log.pscore};
-    for (const Estimator& entry : entries) {
-      scored[c].push_back(score(entry, rounds, log));
-      estimates[c].push_back(describe(entry, scored[c].back(), columns, options.confidence));
-    }
+    const WeightedRounds rounds{
+        {},    log.reward,     columns.weight, columns.weight, columns.weight, columns.weight,
+        q_hat, columns.direct, log.pscore};
+    sums.add(c, rounds, columns.stats);
   }
-  if (options.baseline < 0) return estimates;
-  const auto& baseline = scored[static_cast<std::size_t>(options.baseline)];
-  for (std::size_t c = 0; c < candidates.size(); ++c)
-    for (std::size_t e = 0; e < entries.size(); ++e)
-      set_lift(scored[c][e], baseline[e], estimates[c][e]);
-  return estimates;
+  const Choose choose = [&](std::size_t candidate, const EstimatorRequest& request,
+                            std::span<const Estimate> members) {
+    if (!rule.needs_rounds) return choose_estimate(request, members, sums.n_users(), rule);
+    std::vector<Estimator> scored;
+    for (const std::size_t m : request.members) scored.push_back(requests.scored[m]);
+    return choose_by_pas_if(request.name, scored, members, log, candidates[candidate], options);
+  };
+  return answer_requests(requests, sums.estimates(options), candidates.size(), choose);
 }
 
 }  // namespace rehearsal

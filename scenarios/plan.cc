@@ -147,6 +147,7 @@ class Planner {
     EvaluateOptions how;
     how.metrics = scenario.estimate.metrics;
     how.estimators = scenario.estimate.estimators;
+    how.selection = scenario.estimate.selection;
     how.threads = run_.threads;
     how.progress = run_.progress;
     const auto estimates = evaluate(estimation_rounds(scenario, setup, log), log.info(), arms,

@@ -11,6 +11,7 @@
 
 #include "analysis/evaluate.h"
 #include "analysis/live_statistics.h"
+#include "analysis/segments.h"
 #include "policies/policies.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
@@ -184,13 +185,7 @@ void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder) 
 
 void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
                    const RunOptions& options, std::vector<PolicyResult>& policies) {
-  EvaluateOptions how;
-  how.metrics = scenario.estimate.metrics;
-  how.estimators = scenario.estimate.estimators;
-  how.interval = scenario.estimate.interval;
-  how.n_bootstrap = scenario.estimate.n_bootstrap;
-  how.confidence = scenario.estimate.confidence;
-  how.log_subset = scenario.estimate.log_subset;
+  EvaluateOptions how = evaluate_options(scenario.estimate);
   how.threads = options.threads;
   how.progress = options.progress;
   const std::vector<std::size_t> indices = estimated_policies(scenario);
@@ -206,11 +201,15 @@ void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader
   const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
   const RoundSource rounds = estimation_rounds(scenario, setup, log);
   auto estimates = evaluate(rounds, log.info(), candidates, behavior, baseline, setup.rng, how);
+  auto segments = evaluate_segments(
+      rounds, log.info(), candidates, behavior, baseline, setup.rng, how,
+      segment_features(log.schema(), scenario.estimate.segments, "estimate.segments"));
   const std::string exploration = exploration_part(scenario);
   parallel_for(indices.size(), options.threads, [&](std::size_t c) {
     check_interrupt();
     PolicyResult& result = policies[indices[c]];
     result.estimates = std::move(estimates[c]);
+    result.segments = std::move(segments[c]);
     result.offline = ranking_metrics(rounds, log.info(), *candidates[c].policy, exploration);
   });
 }

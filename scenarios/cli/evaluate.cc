@@ -1,15 +1,15 @@
-#include "analysis/evaluate.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 
+#include "analysis/segments.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/segment_table.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
 
@@ -24,12 +24,12 @@ struct EvaluateCommand {
   std::vector<std::string> policies;
   std::string q_hat;
   std::vector<std::string> q_hat_expected;
-  std::vector<std::string> estimators;
+  std::string behavior;
+  std::vector<std::string> segments;
   std::string baseline;
   std::string layout;
   std::string out;
-  double confidence = 0.95;
-  int threads = 0;
+  EvaluateOptions how;  // what single recommendations and pages share
   bool json = false;
 };
 
@@ -70,9 +70,15 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
   return static_cast<std::ptrdiff_t>(index_of(policies, command.baseline, "--baseline"));
 }
 
-std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
-                                                 const LogReader& reader,
-                                                 const std::vector<Named>& policies) {
+/// What was found of each policy.
+struct Scores {
+  std::vector<std::vector<Estimate>> estimates;
+  std::vector<std::vector<SegmentEstimates>> segments;  // or empty
+};
+
+Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
+                     const std::vector<Named>& policies) {
+  if (!command.segments.empty()) throw Error(ErrorKind::kInput, "--segments: serves logs of pages");
   const ActionLog log = read_action_log(reader);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
@@ -97,12 +103,17 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
     for (std::size_t i = 0; i < log.size(); ++i)
       candidate.expected_q_hat.push_back(table.logged(i));
   }
-  ActionEvaluation options;
-  options.estimators = command.estimators;
+  std::unique_ptr<ActionTable> behavior;
+  if (command.behavior == "uniform")
+    behavior = std::make_unique<ActionTable>(ActionTable::uniform(log));
+  else if (!command.behavior.empty())
+    behavior = std::make_unique<ActionTable>(command.behavior, log);
+  ActionEvaluation options{command.how};
   options.q_hat = q_hat.get();
+  options.behavior = behavior.get();
   options.baseline = baseline_of(command, policies);
-  options.confidence = command.confidence;
-  return evaluate_actions(log, candidates, options);
+  options.rng = Rng(reader.info().seed);
+  return {evaluate_actions(log, candidates, options), {}};
 }
 
 std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
@@ -120,9 +131,11 @@ std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
   return load_policy(policy.value, schema);
 }
 
-std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
-                                               const LogReader& reader,
-                                               const std::vector<Named>& policies) {
+Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
+                   const std::vector<Named>& policies) {
+  if (!command.behavior.empty())
+    throw Error(ErrorKind::kInput,
+                "--behavior: serves logs of single recommendations; a page log says its own");
   if (!command.q_hat.empty() || !command.q_hat_expected.empty())
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
@@ -134,16 +147,17 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
     candidates.push_back({policy.name, made.back().get()});
   }
   const std::unique_ptr<ProgressSink> progress = make_progress();
-  EvaluateOptions options;
+  EvaluateOptions options = command.how;
   const LogBatch first = reader.read(0, Columns{});
   options.metrics = {"ctr"};
   if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
-  options.estimators = command.estimators;
-  options.confidence = command.confidence;
-  options.threads = command.threads;
   options.progress = progress.get();
-  return evaluate(reader, candidates, nullptr, static_cast<int>(baseline_of(command, policies)),
-                  Rng(reader.info().seed), options);
+  const int baseline = static_cast<int>(baseline_of(command, policies));
+  const Rng rng(reader.info().seed);
+  const auto features = segment_features(reader.schema(), command.segments, "--segments");
+  return {evaluate(reader, candidates, nullptr, baseline, rng, options),
+          evaluate_segments(source_of(reader), reader.info(), candidates, nullptr, baseline, rng,
+                            options, features)};
 }
 
 std::string table(const Results& results) {
@@ -160,10 +174,14 @@ std::string table(const Results& results) {
         text += fmt::format("   {:+.2f} % [{:+.2f}, {:+.2f}]", 100 * e.lift->value,
                             100 * e.lift->low, 100 * e.lift->high);
       text += "\n";
+      if (e.choice)
+        notes +=
+            fmt::format("{}, {}, {}: {}\n", policy.name, e.metric, e.estimator, e.choice->reason);
       for (const std::string& warning : e.warnings)
         notes += fmt::format("{}, {}, {}: {}\n", policy.name, e.metric, e.estimator, warning);
     }
-  return text + (notes.empty() ? "" : "\n" + notes);
+  const std::string segments = segment_table(results.policies, "", "");
+  return text + (segments.empty() ? "" : "\n" + segments) + (notes.empty() ? "" : "\n" + notes);
 }
 
 void write_results(const std::string& folder, const std::string& json) {
@@ -197,9 +215,19 @@ int evaluate_file(const EvaluateCommand& command) {
     throw Error(ErrorKind::kInput,
                 "--layout: the arrays say what is judged; --policy, --q-hat, --q-hat-expected and "
                 "--baseline serve logs");
+  const EvaluateOptions plain;
+  if (!command.behavior.empty() || !command.segments.empty() ||
+      command.how.interval != plain.interval || command.how.selection != plain.selection ||
+      !command.how.reward_range.empty() || command.how.max_weight != 0 ||
+      command.how.n_bootstrap != plain.n_bootstrap)
+    throw Error(
+        ErrorKind::kInput,
+        "--layout: every case has the intervals and choices of its layout (docs/arrays.md); "
+        "--interval, --bootstrap, --reward-range, --max-weight, --selection and --behavior "
+        "serve logs");
   ArrayOptions options;
-  options.estimators = command.estimators;
-  options.confidence = command.confidence;
+  options.estimators = command.how.estimators;
+  options.confidence = command.how.confidence;
   const std::vector<NamedCase> cases =
       evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
   const std::string json = arrays_to_json(cases);
@@ -216,7 +244,7 @@ int evaluate_log(const EvaluateCommand& command) {
   const std::vector<Named> policies = parse_named(command.policies, "--policy");
   const LogReader reader(command.log);
   const bool single = has_single_actions(reader);
-  auto estimates =
+  Scores scores =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
   const LogInfo& info = reader.info();
   Results results{info.name,          info.seed,
@@ -227,7 +255,8 @@ int evaluate_log(const EvaluateCommand& command) {
     PolicyResult result;
     result.name = policies[p].name;
     result.type = policies[p].value == "uniform" ? "uniform" : "stored";
-    result.estimates = std::move(estimates[p]);
+    result.estimates = std::move(scores.estimates[p]);
+    if (!scores.segments.empty()) result.segments = std::move(scores.segments[p]);
     results.policies.push_back(std::move(result));
   }
   write_results(command.out, to_json(results));
@@ -268,17 +297,43 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "actions; repeatable")
       ->type_name("NAME=FILE.h5:DATASET")
       ->allow_extra_args(false);
-  sub->add_option("--estimators", command->estimators,
+  sub->add_option("--estimators", command->how.estimators,
                   "Names of 'rehearsal list estimators', a hyper-parameter after an underscore "
-                  "(dr_clip_10); all that apply by default")
+                  "(dr_clip_10); dr_clip_auto chooses it, auto the estimator too, and says why; "
+                  "all that apply by default")
       ->delimiter(',')
       ->type_name("A,B,C");
+  sub->add_option("--selection", command->how.selection,
+                  "How auto chooses: slope, slope_plus_plus, or pas_if (single recommendations; "
+                  "minutes a policy)")
+      ->type_name("RULE");
+  sub->add_option("--behavior", command->behavior,
+                  "What wrote the log, for --selection pas_if: uniform, or a stored distribution")
+      ->type_name("uniform|FILE.h5:DATASET");
+  sub->add_option("--interval", command->how.interval, "A name of 'rehearsal list intervals'")
+      ->type_name("NAME");
+  sub->add_option("--bootstrap", command->how.n_bootstrap, "Resamples of bootstrap intervals")
+      ->check(CLI::Range(20, 100000))
+      ->type_name("N");
+  sub->add_option("--reward-range", command->how.reward_range,
+                  "Of a round's reward, known beforehand: for intervals that are bounds")
+      ->delimiter(',')
+      ->expected(2)
+      ->type_name("LOW,HIGH");
+  sub->add_option("--max-weight", command->how.max_weight,
+                  "Largest importance weight possible, known beforehand; likewise")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("W");
+  sub->add_option("--segments", command->segments,
+                  "Categories of a page log's context: scores for each of their levels as well")
+      ->delimiter(',')
+      ->type_name("A,B");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")
       ->type_name("NAME");
-  sub->add_option("--confidence", command->confidence, "Of the intervals")
+  sub->add_option("--confidence", command->how.confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->type_name("P");
-  sub->add_option("--threads", command->threads, "Threads, 0 for all; changes no result")
+  sub->add_option("--threads", command->how.threads, "Threads, 0 for all; changes no result")
       ->check(CLI::Range(0, 1024))
       ->type_name("N");
   sub->add_option("--out", command->out, "Writes results.json there")->type_name("DIR");
