@@ -5,6 +5,7 @@
 
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
+#include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {
 
@@ -76,17 +77,18 @@ bool reads_weights(const Estimator& estimator) {
   return estimator.entry->needs != std::vector<Need>{Need::kQHat};
 }
 
-/// Calls use(e, terms) with the terms of each chunk by each estimator, in order of the rounds.
+/// Calls use(e, terms) with the terms of each chunk of rounds [begin, end) by each estimator, in
+/// order of the rounds.
 template <class Use>
-void each_chunk(std::span<const Estimator> chosen, const ActionRounds& rounds, Simd simd,
-                Use&& use) {
+void each_chunk(std::span<const Estimator> chosen, const ActionRounds& rounds, std::size_t begin,
+                std::size_t end, Simd simd, Use&& use) {
   Chunk chunk(rounds, std::any_of(chosen.begin(), chosen.end(), reads_weights),
               std::any_of(chosen.begin(), chosen.end(), reads_model), simd);
   std::vector<double> terms(kChunk * TermSums::kMostColumns);
   std::vector<std::size_t> width;
   for (const Estimator& estimator : chosen) width.push_back(estimator.layout(1).n_columns);
-  for (std::size_t first = 0; first < rounds.size(); first += kChunk) {
-    const std::size_t n = std::min(kChunk, rounds.size() - first);
+  for (std::size_t first = begin; first < end; first += kChunk) {
+    const std::size_t n = std::min(kChunk, end - first);
     const WeightedRounds columns = chunk.at(first, n);
     for (std::size_t e = 0; e < chosen.size(); ++e) {
       const std::span<double> out = std::span(terms).first(n * width[e]);
@@ -143,6 +145,22 @@ void TermSums::add(std::span<const double> terms) {
   add_all(terms.data(), n, shift_.data(), sums_.data(), moments_.data());
 }
 
+void TermSums::add(const TermSums& other) {
+  if (n_ == 0) {
+    *this = other;
+    return;
+  }
+  const std::size_t width = layout_.n_columns;
+  std::array<double, kMostColumns> moved{};  // between the points that both are summed about
+  for (std::size_t j = 0; j < width; ++j) moved[j] = other.shift_[j] - shift_[j];
+  for (std::size_t j = 0; j < width; ++j)
+    for (std::size_t k = 0; k <= j; ++k)
+      moments_[j * width + k] += other.moments_[j * width + k] + moved[j] * other.sums_[k] +
+                                 moved[k] * other.sums_[j] + other.n_ * moved[j] * moved[k];
+  for (std::size_t j = 0; j < width; ++j) sums_[j] += other.sums_[j] + other.n_ * moved[j];
+  n_ += other.n_;
+}
+
 PointEstimate TermSums::estimate() const {
   const std::size_t width = layout_.n_columns;
   std::array<double, kMostColumns> totals{};
@@ -159,13 +177,34 @@ PointEstimate TermSums::estimate() const {
   return {ratio_value(layout_, totals, n_), std::sqrt(std::max(0.0, squares) * unbiased)};
 }
 
-std::vector<PointEstimate> estimate_actions(std::span<const Estimator> chosen,
-                                            const ActionRounds& rounds, Simd simd) {
-  if (rounds.size() == 0) throw Error(ErrorKind::kInput, "there are no rounds to estimate from");
+std::vector<TermSums> action_sums(std::span<const Estimator> chosen) {
   std::vector<TermSums> sums;
   for (const Estimator& estimator : chosen) sums.emplace_back(estimator.layout(1));
-  each_chunk(chosen, rounds, simd,
-             [&](std::size_t e, std::span<const double> terms) { sums[e].add(terms); });
+  return sums;
+}
+
+void add_actions(std::span<const Estimator> chosen, const ActionRounds& rounds, int threads,
+                 std::span<TermSums> sums, Simd simd) {
+  REHEARSAL_CHECK(sums.size() == chosen.size());
+  const std::size_t n = rounds.size();
+  ordered_reduce(
+      (n + kActionBlock - 1) / kActionBlock, threads,
+      [&](std::size_t block) {
+        std::vector<TermSums> own = action_sums(chosen);
+        each_chunk(chosen, rounds, block * kActionBlock, std::min(n, (block + 1) * kActionBlock),
+                   simd, [&](std::size_t e, std::span<const double> terms) { own[e].add(terms); });
+        return own;
+      },
+      [&](std::size_t, std::vector<TermSums>&& own) {
+        for (std::size_t e = 0; e < own.size(); ++e) sums[e].add(own[e]);
+      });
+}
+
+std::vector<PointEstimate> estimate_actions(std::span<const Estimator> chosen,
+                                            const ActionRounds& rounds, int threads, Simd simd) {
+  if (rounds.size() == 0) throw Error(ErrorKind::kInput, "there are no rounds to estimate from");
+  std::vector<TermSums> sums = action_sums(chosen);
+  add_actions(chosen, rounds, threads, sums, simd);
   std::vector<PointEstimate> out;
   for (const TermSums& each : sums) out.push_back(each.estimate());
   return out;
@@ -177,7 +216,7 @@ std::vector<double> action_terms(const Estimator& estimator, const ActionRounds&
   const std::size_t width = layout.n_columns;
   std::vector<double> all;
   all.reserve(rounds.size() * width);
-  each_chunk(std::span(&estimator, 1), rounds, simd,
+  each_chunk(std::span(&estimator, 1), rounds, 0, rounds.size(), simd,
              [&](std::size_t, std::span<const double> terms) {
                all.insert(all.end(), terms.begin(), terms.end());
              });

@@ -42,6 +42,8 @@ class TermSums {
   explicit TermSums(TermLayout layout);
   /// Args: terms: (rounds, n_columns), row-major.
   void add(std::span<const double> terms);
+  /// Sums of other rounds, of the same layout.
+  void add(const TermSums& other);
   PointEstimate estimate() const;
 
  private:
@@ -52,10 +54,19 @@ class TermSums {
   std::array<double, kMostColumns * kMostColumns> moments_{};  // of products of (term - shift)
 };
 
-/// Scores single actions in one pass over the columns, at the speed of memory.
-/// Returns: one for each estimator. Raises: Error(kInput) for no rounds.
+/// Empty sums of single actions, one for each estimator.
+std::vector<TermSums> action_sums(std::span<const Estimator> chosen);
+/// Adds rounds to them in one pass over the columns, at the speed of memory. Blocks of kActionBlock
+/// rounds are summed on threads (0: all of the machine) and combined in their order: threads change
+/// no byte. Args: rounds: whose `weigh` may be called from any thread.
+void add_actions(std::span<const Estimator> chosen, const ActionRounds& rounds, int threads,
+                 std::span<TermSums> sums, Simd simd = best_simd());
+inline constexpr std::size_t kActionBlock = 65536;
+
+/// Scores single actions. Returns: one for each estimator. Raises: Error(kInput) for no rounds.
 std::vector<PointEstimate> estimate_actions(std::span<const Estimator> chosen,
-                                            const ActionRounds& rounds, Simd simd = best_simd());
+                                            const ActionRounds& rounds, int threads = 1,
+                                            Simd simd = best_simd());
 
 /// The terms of each round, denominators at their means: the estimate is their mean. What selection
 /// rules, bounds and resampling work on.

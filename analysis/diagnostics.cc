@@ -171,12 +171,13 @@ std::size_t carriers_of_half(const WeightStats& stats) {
 
 }  // namespace
 
-std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds) {
+std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds,
+                                         const WeightUnit& unit) {
   constexpr double kFewRounds = 100;
   constexpr double kHeavyTail = 0.7;
   std::vector<std::string> warnings;
   const auto slot = [&](std::size_t k) {
-    return stats.size() > 1 ? fmt::format(" at slot {}", k) : std::string();
+    return stats.size() > 1 ? fmt::format(" at {} {}", unit.place, k) : std::string();
   };
   const auto once = [&](auto&& check) {
     for (std::size_t k = 0; k < stats.size(); ++k) {
@@ -186,14 +187,15 @@ std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, dou
   };
   once([&](const WeightStats& w, std::size_t k) -> std::string {
     if (w.sum != 0 || w.n == 0) return "";
-    return fmt::format("do not trust: no logged page could have come from this policy{}", slot(k));
+    return fmt::format("do not trust: no logged {} could have come from this policy{}", unit.one,
+                       slot(k));
   });
   if (!warnings.empty()) return warnings;
   once([&](const WeightStats& w, std::size_t k) -> std::string {
     const std::size_t few = carriers_of_half(w);
     if (few == 0 || static_cast<double>(few) > 0.01 * w.n) return "";
-    return fmt::format("do not trust: {} of {} pages carry{} half the weight{}", few,
-                       with_commas(w.n), few == 1 ? "s" : "", slot(k));
+    return fmt::format("do not trust: {} of {} {}s carry{} half the weight{}", few,
+                       with_commas(w.n), unit.one, few == 1 ? "s" : "", slot(k));
   });
   once([&](const WeightStats& w, std::size_t k) -> std::string {
     const auto tail = pareto_tail(w.largest, w.n);
@@ -205,7 +207,7 @@ std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, dou
   });
   once([&](const WeightStats& w, std::size_t k) -> std::string {
     if (w.ess() >= std::min(kFewRounds, 0.5 * n_rounds)) return "";
-    return fmt::format("the weights leave as much as {:.1f} pages of {}{}", w.ess(),
+    return fmt::format("the weights leave as much as {:.1f} {}s of {}{}", w.ess(), unit.one,
                        with_commas(n_rounds), slot(k));
   });
   once([&](const WeightStats& w, std::size_t k) -> std::string {
@@ -219,7 +221,8 @@ std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, dou
   return warnings;
 }
 
-void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out) {
+void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out,
+                            const WeightUnit& unit) {
   out.ess = n_rounds;
   out.max_weight = 0;
   double furthest = -1;  // standard errors of the mean from 1
@@ -234,7 +237,7 @@ void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds,
     furthest = off;
     out.mean_weight = own.mean;
   }
-  const std::vector<std::string> warnings = weight_warnings(stats, n_rounds);
+  const std::vector<std::string> warnings = weight_warnings(stats, n_rounds, unit);
   out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
 }
 

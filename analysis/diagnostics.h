@@ -66,9 +66,18 @@ struct WeightDiagnostics {
 WeightDiagnostics diagnose(const WeightStats& stats, double confidence);
 WeightDiagnostics diagnose(std::span<const double> weights, double confidence);
 
+/// What weights belong to, for messages.
+struct WeightUnit {
+  const char* one;
+  const char* place;  // in it
+};
+inline constexpr WeightUnit kPages{"page", "slot"};
+inline constexpr WeightUnit kSessions{"session", "round"};
+
 /// Writes what its weights say into an estimate: the worst slot's number of each kind, warnings
 /// after those that are there. Args: stats: as of weight_warnings.
-void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out);
+void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds, Estimate& out,
+                            const WeightUnit& unit = kPages);
 
 /// sum (w - w_hat) / sum w: the share of the weight that clipping or shrinking takes away.
 double clipped_mass(std::span<const double> weights, std::span<const double> shrunken);
@@ -84,7 +93,8 @@ struct SupportGap {
 /// counts, a few carry half the weight, a heavy tail (Pareto k above 0.7), few effective rounds, a
 /// mean weight 4 standard errors or more from 1.
 /// Args: stats: one a slot for slot-wise weights, else one.  n_rounds: of the log.
-std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds);
+std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds,
+                                         const WeightUnit& unit = kPages);
 /// The same about support. Args: gap: null where it is not known.
 std::vector<std::string> support_warnings(const SupportGap* gap);
 

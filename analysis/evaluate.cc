@@ -1,11 +1,13 @@
 #include "analysis/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "analysis/estimator_choice.h"
 #include "analysis/evaluation_estimates.h"
 #include "analysis/list_outcome.h"
 #include "analysis/outcome.h"
+#include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
 
@@ -42,6 +44,20 @@ EstimatorRequests requested(const std::vector<std::string>& names, const Policy*
   for (const EstimatorEntry& entry : estimators().entries())
     if (names.empty() && !entry.parameter && refusal(entry).empty()) all.push_back(entry.name);
   return request_estimators(all, kPageFamilies, refusal, "estimate.estimators");
+}
+
+/// The same of sessions, which are asked for by name: none is chosen.
+EstimatorRequests requested_of_sessions(const std::vector<std::string>& names) {
+  const std::string where = "estimators of sessions";
+  for (const std::string& name : names)
+    if (name.ends_with("auto"))
+      throw Error(ErrorKind::kInput,
+                  fmt::format("{}: {} chooses among estimators of pages; expected {}", where, name,
+                              fmt::join(session_estimators().names(), ", ")));
+  EstimatorRequests out{chosen_for_sessions(names, where), {}};
+  for (std::size_t e = 0; e < out.scored.size(); ++e)
+    out.asked.push_back({out.scored[e].name, {e}, false});
+  return out;
 }
 
 const ChoiceRule& choice_rule(const std::string& name) {
@@ -116,6 +132,45 @@ std::vector<std::shared_ptr<const OutcomeModel>> outcome_models(const RoundSourc
   return models;
 }
 
+/// Rounds of the longest session. Raises: Error(kInput) where it has more than weights can bear.
+std::size_t longest_session(const RoundSource& rounds, int threads) {
+  std::size_t longest = 1;
+  ordered_reduce(
+      rounds.n_shards, threads,
+      [&](std::size_t shard) {
+        const Offsets sessions =
+            session_offsets(rounds.read(shard, {false, false, false, false}).requests);
+        std::size_t own = 0;
+        for (std::size_t s = 0; s + 1 < sessions.size(); ++s)
+          own = std::max<std::size_t>(own, sessions[s + 1] - sessions[s]);
+        return own;
+      },
+      [&](std::size_t, std::size_t own) { longest = std::max(longest, own); });
+  constexpr std::size_t kMost = 100;
+  if (longest > kMost)
+    throw Error(ErrorKind::kInput,
+                fmt::format("sessions: one has {} pages, expected at most {}: products of so many "
+                            "weights say nothing",
+                            longest, kMost));
+  return longest;
+}
+
+/// Sessions in the place of pages: of a page its whole weight counts.
+void plan_sessions(const EvaluateOptions& options, EvaluationPlan& plan) {
+  if (!(*options.session_discount >= 0 && *options.session_discount <= 1))
+    throw Error(ErrorKind::kInput,
+                fmt::format("sessions: discount {} is not in [0, 1]", *options.session_discount));
+  if (plan.component >= 0)
+    throw Error(ErrorKind::kInput,
+                "estimate.log_subset: serves pages; a session is of all parts of the behavior");
+  plan.session_discount = options.session_discount;
+  plan.n_slots = longest_session(plan.rounds, options.threads);
+  const bool items = plan.needs.items;
+  plan.needs = {};
+  plan.needs.page = true;
+  plan.needs.items = items;
+}
+
 EvaluationSums sum_all(const EvaluationPlan& plan, const EvaluateOptions& options) {
   EvaluationSums total(plan);
   PseudoInverseCache cache;
@@ -149,11 +204,14 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.n_modules = n_named_choices(*rounds.schema, plan.decision);
   plan.rng = rng;
   choose_rounds(info, behavior, options, plan);
-  const EstimatorRequests requests = requested(options.estimators, plan.behavior);
+  const bool sessions = options.session_discount.has_value();
+  const EstimatorRequests requests = sessions ? requested_of_sessions(options.estimators)
+                                              : requested(options.estimators, plan.behavior);
   const ChoiceRule& rule = choice_rule(options.selection);
   const std::vector<Estimator>& entries = requests.scored;
   plan.needs = needs_of(entries, candidates, plan.behavior);
   if (plan.decision == Decision::kItems) plan.needs.items = false;  // they are the decision
+  if (sessions) plan_sessions(options, plan);
   add_targets(entries, baseline, plan);
   plan_interval(options, plan);
   if (plan.needs.direct) plan.outcome_models = outcome_models(rounds, rng, options);

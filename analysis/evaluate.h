@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ struct EvaluateOptions {
   const Policy* subset_behavior = nullptr;  // that component's policy
   /// q_hat by metric; a metric without one gets a cross-fitted logistic model.
   std::map<std::string, std::shared_ptr<const OutcomeModel>> outcome_models;
+  /// Set: values are returns per session, sum_t gamma^t r_t with this gamma in [0, 1], by the
+  /// estimators of analysis/sessions.h; the weights are those of whole pages.
+  std::optional<double> session_discount{};
   int threads = 0;
   ProgressSink* progress = nullptr;
 };

@@ -41,6 +41,7 @@ class Finisher {
     Estimate out;
     out.estimator = target.estimator.name;
     out.metric = plan_.metrics[target.metric];
+    if (plan_.session_discount) out.metric += "_per_session";
     out.confidence = options_.confidence;
     out.value = value(target, sums_.columns);
     set_value_interval(t, out);
@@ -209,9 +210,9 @@ class Finisher {
     }
     if (fewest < most)
       warnings.push_back(
-          fmt::format("users have {:.0f} to {:.0f} rounds: the bound takes these numbers as given "
+          fmt::format("users have {:.0f} to {:.0f} {}s: the bound takes these numbers as given "
                       "and unrelated to rewards",
-                      fewest, most));
+                      fewest, most, unit().one));
     std::vector<double> terms = user_column(target.first_column, scale), weights;
     IntervalInput in{center, 0, sums_.n_users};
     if (weighted) {
@@ -245,6 +246,8 @@ class Finisher {
                       kind_.name, target.estimator.name, error.what()));
     }
   }
+
+  const WeightUnit& unit() const { return plan_.session_discount ? kSessions : kPages; }
 
   /// Fewest and most rounds of a user.
   std::pair<double, double> rounds_of_users() const {
@@ -287,7 +290,7 @@ class Finisher {
       std::span<const WeightStats> own(stats + stats_index(plan_, need, 0),
                                        by_slot ? plan_.n_slots : 1);
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
-      set_weight_diagnostics(own, sums_.n_rounds, out);
+      set_weight_diagnostics(own, sums_.n_rounds, out, unit());
     }
     if (target.estimator.entry->needs == std::vector<Need>{Need::kQHat})
       out.warnings.push_back(

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "analysis/outcome.h"
+#include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
 #include "sim/metrics.h"
@@ -12,6 +13,7 @@ namespace rehearsal {
 namespace {
 
 constexpr std::size_t kChunkRounds = 4096;  // rounds in flight; whole users, so at times more
+constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in memory at once
 
 /// A few thousand rounds on their way into the sums.
 class Chunk {
@@ -30,27 +32,31 @@ class Chunk {
     weigh_behavior();
     score_outcomes();
     users_.assign(n_users_ * plan_.n_columns, 0.0);
-    for (std::size_t i = 0; i < batch_.size(); ++i) users_[user_of_[i] * plan_.n_columns] += 1;
+    for (const std::size_t user : user_of_) users_[user * plan_.n_columns] += 1;
     for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
-    add_users(plan_, ids_, users_, sums_);
+    sums_.add_users(plan_, ids_, users_);
   }
 
  private:
+  bool sessions() const { return plan_.session_discount.has_value(); }
+  /// Of the units' slots: of pages, or of sessions.
+  const Offsets& offsets() const { return sessions() ? sessions_ : batch_.pages.slot_offsets; }
   bool list() const { return plan_.decision == Decision::kItems; }
   /// The requests as policies and reward models know them.
   const RequestBatch& requests() const { return list() ? as_logged_.requests : batch_.requests; }
 
   void index_users() {
-    user_of_.resize(batch_.size());
+    user_of_.clear();
     ids_.clear();
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      if (i == 0 || batch_.requests.user[i] != batch_.requests.user[i - 1])
-        ids_.push_back(batch_.requests.user[i]);
-      user_of_[i] = ids_.size() - 1;
+    if (sessions()) sessions_ = session_offsets(batch_.requests);
+    const std::size_t n = sessions() ? sessions_.size() - 1 : batch_.size();
+    for (std::size_t u = 0; u < n; ++u) {
+      const std::uint32_t user = batch_.requests.user[sessions() ? sessions_[u] : u];
+      if (u == 0 || user != ids_.back()) ids_.push_back(user);
+      user_of_.push_back(ids_.size() - 1);
     }
     n_users_ = ids_.size();
-    sums_.n_rounds += static_cast<double>(batch_.size());
-    sums_.n_users += static_cast<double>(n_users_);
+    sums_.n_rounds += static_cast<double>(n);
     sums_.n_shown += static_cast<double>(batch_.pages.module.size());
   }
 
@@ -86,6 +92,9 @@ class Chunk {
         item_rewards(metric, as_logged_.responses, as_logged_.pages, rewards_[m]);
       else
         slot_rewards(metric, batch_.responses, batch_.pages, rewards_[m]);
+      if (sessions())
+        rewards_[m] = discounted_rewards(sessions_, batch_.pages.slot_offsets, rewards_[m],
+                                         *plan_.session_discount);
     }
   }
 
@@ -95,6 +104,12 @@ class Chunk {
       slate_weights(logged_, *decide(policy, plan_.decision, requests()), plan_.needs, weights_);
     else
       policy_weights(logged_, policy, plan_.needs, weights_);
+    if (sessions()) {
+      SessionWeights own = session_weights(sessions_, weights_.page);
+      weights_.item_position = std::move(weights_.page);
+      weights_.page = std::move(own.whole);
+      weights_.cascade = std::move(own.so_far);
+    }
     add_stats(c);
     if (plan_.needs.support) add_gap(c);
     const std::size_t per_metric =
@@ -102,7 +117,7 @@ class Chunk {
     for (std::size_t m = 0; m < plan_.metrics.size(); ++m) {
       const bool modelled = !plan_.outcome_models.empty();
       if (modelled) direct_term(logged_, weights_, q_hat_[m], direct_);
-      WeightedRounds rounds{batch_.pages.slot_offsets,
+      WeightedRounds rounds{offsets(),
                             rewards_[m],
                             weights_.page,
                             weights_.cascade,
@@ -121,9 +136,9 @@ class Chunk {
 
   void add_terms(const Target& target, const WeightedRounds& rounds) {
     const std::size_t width = target.layout.n_columns;
-    terms_.resize(batch_.size() * width);
+    terms_.resize(user_of_.size() * width);
     target.estimator.terms(rounds, plan_.n_slots, terms_);
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
+    for (std::size_t i = 0; i < user_of_.size(); ++i) {
       double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
       for (std::size_t j = 0; j < width; ++j) row[j] += terms_[i * width + j];
     }
@@ -135,9 +150,9 @@ class Chunk {
       for (const double w : weights) stats[stats_index(plan_, need, 0)].add(w);
     };
     const auto add_slots = [&](Need need, const std::vector<double>& weights) {
-      for (std::size_t i = 0; !weights.empty() && i < batch_.size(); ++i)
-        for (std::size_t k = 0; k < batch_.pages.n_shown(i); ++k)
-          stats[stats_index(plan_, need, k)].add(weights[batch_.pages.slot_offsets[i] + k]);
+      for (std::size_t i = 0; !weights.empty() && i + 1 < offsets().size(); ++i)
+        for (std::size_t k = 0; k < offsets()[i + 1] - offsets()[i]; ++k)
+          stats[stats_index(plan_, need, k)].add(weights[offsets()[i] + k]);
     };
     add_pages(Need::kPage, weights_.page);
     add_pages(Need::kPseudoInverse, weights_.pseudo_inverse);
@@ -167,7 +182,8 @@ class Chunk {
   LoggedRounds logged_;
   PolicyWeights weights_;
   std::size_t n_users_ = 0;
-  std::vector<std::size_t> user_of_;          // (n_rounds)
+  Offsets sessions_;                          // (n_sessions + 1), where they are the units
+  std::vector<std::size_t> user_of_;          // (units)
   std::vector<std::uint32_t> ids_;            // (n_users)
   std::vector<double> users_;                 // (n_users, n_columns)
   std::vector<std::vector<double>> q_hat_;    // [metric] (cells)
@@ -176,9 +192,33 @@ class Chunk {
   std::vector<double> direct_, terms_;
 };
 
+void add_some(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+              std::span<const double> rows, EvaluationSums& sums) {
+  const std::size_t n = ids.size();
+  sums.n_users += static_cast<double>(n);
+  for (std::size_t u = 0; u < n; ++u)
+    for (std::size_t j = 0; j < plan.n_columns; ++j)
+      sums.columns[j] += rows[u * plan.n_columns + j];
+  std::vector<double> panel;
+  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
+    target_panel(plan, t, rows, n, panel);
+    const std::size_t width = plan.targets[t].n_moments();
+    add_products(panel.data(), width, panel.data(), width, n, sums.moments[t].data());
+  }
+  if (plan.n_bootstrap > 0) {
+    std::vector<double> resamples(n * plan.n_bootstrap);
+    for (std::size_t u = 0; u < n; ++u)
+      bootstrap_weights(plan.rng, UserId{ids[u]},
+                        {resamples.data() + u * plan.n_bootstrap, plan.n_bootstrap});
+    add_products(resamples.data(), plan.n_bootstrap, rows.data(), plan.n_columns, n,
+                 sums.bootstrap.data());
+  }
+  if (plan.keep_users) sums.users.insert(sums.users.end(), rows.begin(), rows.end());
+}
+
 }  // namespace
 
-void add_targets(const std::vector<Estimator>& scored, int baseline, EvaluationPlan& plan) {
+void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan& plan) {
   const std::size_t per_candidate = plan.metrics.size() * scored.size();
   for (std::size_t c = 0; c < plan.candidates.size(); ++c)
     for (std::size_t m = 0; m < plan.metrics.size(); ++m)
@@ -190,29 +230,6 @@ void add_targets(const std::vector<Estimator>& scored, int baseline, EvaluationP
         plan.n_columns += target.layout.n_columns;
         plan.targets.push_back(std::move(target));
       }
-}
-
-void add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
-               std::span<const double> users, EvaluationSums& sums) {
-  const std::size_t n = ids.size();
-  for (std::size_t u = 0; u < n; ++u)
-    for (std::size_t j = 0; j < plan.n_columns; ++j)
-      sums.columns[j] += users[u * plan.n_columns + j];
-  std::vector<double> panel;
-  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
-    target_panel(plan, t, users, n, panel);
-    const std::size_t width = plan.targets[t].n_moments();
-    add_products(panel.data(), width, panel.data(), width, n, sums.moments[t].data());
-  }
-  if (plan.n_bootstrap > 0) {
-    std::vector<double> resamples(n * plan.n_bootstrap);
-    for (std::size_t u = 0; u < n; ++u)
-      bootstrap_weights(plan.rng, UserId{ids[u]},
-                        {resamples.data() + u * plan.n_bootstrap, plan.n_bootstrap});
-    add_products(resamples.data(), plan.n_bootstrap, users.data(), plan.n_columns, n,
-                 sums.bootstrap.data());
-  }
-  if (plan.keep_users) sums.users.insert(sums.users.end(), users.begin(), users.end());
 }
 
 void target_panel(const EvaluationPlan& plan, std::size_t t, std::span<const double> users,
@@ -271,6 +288,14 @@ void EvaluationSums::add(const EvaluationSums& other) {
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
   users.insert(users.end(), other.users.begin(), other.users.end());
+}
+
+void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+                               std::span<const double> rows) {
+  for (std::size_t u = 0; u < ids.size(); u += kChunkUsers) {
+    const std::size_t n = std::min(kChunkUsers, ids.size() - u);
+    add_some(plan, ids.subspan(u, n), rows.subspan(u * plan.n_columns, n * plan.n_columns), *this);
+  }
 }
 
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {

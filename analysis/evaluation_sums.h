@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct Target {
   std::size_t n_moments() const { return (baseline >= 0 ? 2 : 1) * layout.n_columns + 1; }
 };
 
-/// What one evaluation computes, fixed before the pass. Column 0 counts rounds.
+/// What one evaluation computes, fixed before the pass. Column 0 counts units: rounds, or sessions
+/// whose rounds are in the place of slots.
 struct EvaluationPlan {
   RoundSource rounds;
   std::vector<Candidate> candidates;
@@ -38,16 +40,17 @@ struct EvaluationPlan {
   std::size_t n_slots = 1;    // most places of a decision
   std::size_t n_modules = 1;  // choices with names
   WeightNeeds needs;
-  const Policy* behavior = nullptr;  // of the rounds used; null: not known
-  int component = -1;                // >= 0: only its rounds, with behavior's own propensities
+  std::optional<double> session_discount{};  // set: units are sessions, n_slots pages at most
+  const Policy* behavior = nullptr;          // of the rounds used; null: not known
+  int component = -1;  // >= 0: only its rounds, with behavior's own propensities
   std::size_t n_bootstrap = 0;
   bool keep_users = false;  // for intervals that are made of users' rows
   Rng rng{0};
 };
 
-/// Appends the targets of every candidate, metrics x `scored`, and their columns. Args: baseline:
-/// as evaluate() takes it.
-void add_targets(const std::vector<Estimator>& scored, int baseline, EvaluationPlan& plan);
+/// Adds the numbers asked for: every candidate by every metric and estimator, and their columns.
+/// Args: baseline: index of the candidate that lifts are relative to, or -1.
+void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan& plan);
 
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
@@ -55,7 +58,7 @@ std::size_t n_stats(const EvaluationPlan& plan);
 
 /// Sufficient sums of some rounds. A user's rounds are never split.
 struct EvaluationSums {
-  double n_rounds = 0;
+  double n_rounds = 0;  // or sessions
   double n_users = 0;
   std::vector<double> columns;               // (n_columns)
   std::vector<std::vector<double>> moments;  // [target] (n_moments, n_moments), of users' sums
@@ -67,11 +70,10 @@ struct EvaluationSums {
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);
+  /// Whole users. Args: ids: of the users.  rows: (ids, plan.n_columns) each one's sums.
+  void add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+                 std::span<const double> rows);
 };
-
-/// Adds what each of some users sums to. Args: ids: of the users.  users: (ids, plan.n_columns).
-void add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
-               std::span<const double> users, EvaluationSums& sums);
 
 /// The columns that a target's moments are of. Args: users: (n_users, plan.n_columns).
 /// out: (n_users, n_moments()) of target t.

@@ -23,6 +23,7 @@ struct Checked {
   double lift = 0;
   double standard_error = 0;
   bool known = false;
+  std::string why_not{};  // what is too little to know it
 
   /// Standard errors above the limit.
   double strength() const {
@@ -63,7 +64,8 @@ std::string upper(std::string text) {
 }
 
 std::string describe(const Checked& c, double z) {
-  if (!c.known || !std::isfinite(c.lift)) return upper(c.metric) + " lift is not known";
+  if (!c.known || !std::isfinite(c.lift))
+    return upper(c.metric) + " lift is not known" + (c.why_not.empty() ? "" : ": " + c.why_not);
   return fmt::format("{} lift {} [{}, {}]", upper(c.metric), percent(c.lift),
                      percent(c.lift - z * c.standard_error),
                      percent(c.lift + z * c.standard_error));
@@ -116,17 +118,30 @@ std::vector<Ruling> decide(const std::vector<Case>& cases, double confidence,
   return rulings;
 }
 
+/// What an estimate has too little of, or "".
+std::string too_little(const Estimate& e, const GateRule& rule) {
+  if (e.ess < rule.least_ess)
+    return fmt::format("{:.0f} effective pages, {:.0f} asked for", e.ess, rule.least_ess);
+  const double ratio = e.standard_error > 0 ? e.value / e.standard_error : 0;
+  if (ratio * ratio < rule.least_successes)
+    return fmt::format("as good as {:.0f} successes, {:.0f} asked for", ratio * ratio,
+                       rule.least_successes);
+  return "";
+}
+
 Checked offline_lift(const PolicyResult& policy, const std::string& metric, double limit,
-                     const std::string& estimator) {
+                     const GateRule& rule) {
   for (const Estimate& e : policy.estimates) {
-    if (e.estimator != estimator || e.metric != metric) continue;
+    if (e.estimator != rule.estimator || e.metric != metric) continue;
     if (!e.lift) return {metric, limit, 0, 0, false};
+    const std::string why_not = too_little(e, rule);
+    if (!why_not.empty()) return {metric, limit, 0, 0, false, why_not};
     return {metric, limit, e.lift->value, e.lift_standard_error, true};
   }
   throw Error(ErrorKind::kInput, fmt::format("gate: policy '{}' has no estimate of '{}' by '{}'; "
                                              "add them to estimate.metrics and "
                                              "estimate.estimators",
-                                             policy.name, metric, estimator));
+                                             policy.name, metric, rule.estimator));
 }
 
 Checked live_lift(const PolicyResult& policy, const std::string& metric, double limit) {
@@ -181,7 +196,7 @@ void apply_gate(const GateRule& rule, std::vector<PolicyResult>& policies) {
   if (any([](const PolicyResult* p) { return !p->estimates.empty(); })) {
     const std::vector<Case> cases =
         cases_of(rule, judged, [&](const PolicyResult& p, const std::string& metric, double limit) {
-          return offline_lift(p, metric, limit, rule.estimator);
+          return offline_lift(p, metric, limit, rule);
         });
     const std::vector<Ruling> rulings = decide(cases, rule.confidence, rule.correction);
     for (std::size_t i = 0; i < cases.size(); ++i) {

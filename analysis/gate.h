@@ -18,6 +18,10 @@ struct GateRule {
   std::string estimator = "iips";            // whose lifts decide offline
   double confidence = 0.95;
   std::string correction = "holm";  // over the candidates: "holm", "bonferroni", "none"
+  /// Least that an estimate rests on to decide offline; below it counts as not known. A normal
+  /// interval around a few heavy weights, or a few successes, is far too narrow.
+  double least_ess = 0;        // effective rounds
+  double least_successes = 0;  // (value / standard error)^2: successes of equal weight
 };
 
 /// Sets both verdicts and the reason of every judged policy.

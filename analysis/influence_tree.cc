@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
+#include "analysis/intervals.h"
+#include "analysis/selection.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -14,14 +15,8 @@ namespace {
 
 using Rows = std::vector<std::uint32_t>;
 
-/// Mean and squared standard error.
-struct Moments {
-  double mean = 0;
-  double variance = 0;
-};
-
 /// What a segment's best candidate costs.
-struct Choice {
+struct BestCandidate {
   std::size_t candidate = 0;
   double bias = 0;      // of the mean, as far as it exceeds its noise; with its sign
   double variance = 0;  // of the mean
@@ -38,7 +33,7 @@ class InfluenceTree::Grower {
   std::size_t grow(const Rows& rows, std::size_t depth) {
     const std::size_t self = nodes_.size();
     nodes_.emplace_back();
-    const Choice whole = choose(rows);
+    const BestCandidate whole = choose(rows);
     nodes_[self].candidate = whole.candidate;
     Split best;
     best.error = squared_error({whole}, {1.0});
@@ -61,43 +56,36 @@ class InfluenceTree::Grower {
     Rows left, right;
   };
 
-  template <class Term>
-  Moments moments(const Rows& rows, Term&& term) const {
-    double sum = 0, squares = 0;
-    for (const std::uint32_t i : rows) sum += term(i);
-    const auto n = static_cast<double>(rows.size());
-    const double mean = sum / n;
-    for (const std::uint32_t i : rows) squares += (term(i) - mean) * (term(i) - mean);
-    return {mean, squares / (n - 1) / n};
-  }
-
-  double term(std::uint32_t i, Eigen::Index candidate) const {
-    return problem_.weights(i, candidate) * problem_.reward[i];
-  }
-
   /// The smallest set that no larger one contradicts.
-  Choice choose(const Rows& rows) const {
-    const boost::math::students_t t(static_cast<double>(rows.size() - 1));
-    const double quantile = boost::math::quantile(t, 1 - options_.delta);
-    std::vector<Moments> accepted;
+  BestCandidate choose(const Rows& rows) const {
+    const auto n = static_cast<double>(rows.size());
+    const std::vector<double> first = terms(rows, 0);
+    std::vector<double> theta, cnf, variance;
     for (Eigen::Index c = 0; c < problem_.weights.cols(); ++c) {
-      const Moments own = moments(rows, [&](std::uint32_t i) { return term(i, c); });
-      const double width = quantile * std::sqrt(own.variance);
-      const bool agrees = std::all_of(accepted.begin(), accepted.end(), [&](const Moments& other) {
-        return std::abs(own.mean - other.mean) <=
-               width + (std::sqrt(6.0) - 1) * quantile * std::sqrt(other.variance);
-      });
-      if (!agrees) break;
-      accepted.push_back(own);
+      const std::vector<double> own = terms(rows, c);
+      const Moments moments = moments_of(own);
+      theta.push_back(moments.mean);
+      cnf.push_back(slope_half_width(own, options_.delta));
+      variance.push_back(moments.variance / n);
     }
-    const auto last = static_cast<Eigen::Index>(accepted.size()) - 1;
-    const Moments gap = moments(rows, [&](std::uint32_t i) { return term(i, last) - term(i, 0); });
-    const double excess = std::sqrt(std::max(0.0, gap.mean * gap.mean - gap.variance));
-    return {static_cast<std::size_t>(last), std::copysign(excess, gap.mean),
-            accepted.back().variance};
+    const std::size_t last = slope_plus_plus_in_order(theta, cnf);
+    std::vector<double> gap = terms(rows, static_cast<Eigen::Index>(last));
+    for (std::size_t i = 0; i < gap.size(); ++i) gap[i] -= first[i];
+    const Moments bias = moments_of(gap);
+    const double excess = std::sqrt(std::max(0.0, bias.mean * bias.mean - bias.variance / n));
+    return {last, std::copysign(excess, bias.mean), variance[last]};
   }
 
-  static double squared_error(const std::vector<Choice>& parts, const std::vector<double>& shares) {
+  std::vector<double> terms(const Rows& rows, Eigen::Index candidate) const {
+    std::vector<double> out;
+    out.reserve(rows.size());
+    for (const std::uint32_t i : rows)
+      out.push_back(problem_.weights(i, candidate) * problem_.reward[i]);
+    return out;
+  }
+
+  static double squared_error(const std::vector<BestCandidate>& parts,
+                              const std::vector<double>& shares) {
     double bias = 0, variance = 0;
     for (std::size_t p = 0; p < parts.size(); ++p) {
       bias += shares[p] * parts[p].bias;

@@ -95,6 +95,7 @@ std::vector<std::vector<SegmentEstimates>> evaluate_segments(
     const std::vector<std::size_t>& features) {
   std::vector<std::vector<SegmentEstimates>> segments(candidates.size());
   if (features.empty()) return segments;
+  REHEARSAL_CHECK(!options.session_discount);
   const auto counts = level_counts(rounds, component_of(info, options.log_subset), features);
   for (std::size_t f = 0; f < features.size(); ++f) {
     const Feature& feature = rounds.schema->features[features[f]];

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "analysis/intervals.h"
 #include "sim/core/error.h"
@@ -41,9 +42,7 @@ struct Found {
 
 /// The last candidate before the first that does not agree with all before it.
 template <class Agree>
-Found last_in_agreement(std::span<const double> theta, std::span<const double> cnf, Agree&& agree) {
-  check_candidates(theta, cnf);
-  const std::vector<std::size_t> order = by_width(cnf);
+Found last_in_agreement(std::span<const std::size_t> order, Agree&& agree) {
   for (std::size_t i = 1; i < order.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (!agree(order[i], order[j])) return {order[i - 1], Disagreement{order[i], order[j]}};
@@ -51,17 +50,23 @@ Found last_in_agreement(std::span<const double> theta, std::span<const double> c
 }
 
 Found by_slope(std::span<const double> theta, std::span<const double> cnf) {
+  check_candidates(theta, cnf);
   // All intervals share a point when every two of them do.
-  return last_in_agreement(theta, cnf, [&](std::size_t i, std::size_t j) {
+  return last_in_agreement(by_width(cnf), [&](std::size_t i, std::size_t j) {
     return std::abs(theta[i] - theta[j]) <= 2 * (cnf[i] + cnf[j]);
   });
 }
 
+/// Whether candidate i agrees with j, which stayed before it.
+auto agree_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
+  return [theta, cnf](std::size_t i, std::size_t j) {
+    return std::abs(theta[i] - theta[j]) <= cnf[i] + (std::sqrt(6.0) - 1) * cnf[j];
+  };
+}
+
 Found by_slope_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
-  const double c = std::sqrt(6.0) - 1;
-  return last_in_agreement(theta, cnf, [&](std::size_t i, std::size_t j) {
-    return std::abs(theta[i] - theta[j]) <= cnf[i] + c * cnf[j];
-  });
+  check_candidates(theta, cnf);
+  return last_in_agreement(by_width(cnf), agree_plus_plus(theta, cnf));
 }
 
 void check_columns(const Residuals& logged, std::span<const double> shrunken) {
@@ -110,6 +115,13 @@ std::size_t slope(std::span<const double> theta, std::span<const double> cnf) {
 
 std::size_t slope_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
   return by_slope_plus_plus(theta, cnf).index;
+}
+
+std::size_t slope_plus_plus_in_order(std::span<const double> theta, std::span<const double> cnf) {
+  check_candidates(theta, cnf);
+  std::vector<std::size_t> order(theta.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return last_in_agreement(order, agree_plus_plus(theta, cnf)).index;
 }
 
 double slope_half_width(std::span<const double> terms, double delta) {

@@ -37,6 +37,9 @@ std::size_t slope(std::span<const double> theta, std::span<const double> cnf);
 /// SLOPE++ (Tucker and Lee, UAI 2021), as Open Bandit Pipeline has it: candidate i stays while
 /// |theta_i - theta_j| <= cnf_i + (sqrt 6 - 1) cnf_j for every j that stayed.
 std::size_t slope_plus_plus(std::span<const double> theta, std::span<const double> cnf);
+/// The same where what the candidates are gives their order, from the one without bias on, however
+/// wide they come out.
+std::size_t slope_plus_plus_in_order(std::span<const double> theta, std::span<const double> cnf);
 /// One-sided Student-t half width of a mean: the cnf of both. Args: delta: in (0, 1).
 double slope_half_width(std::span<const double> terms, double delta);
 

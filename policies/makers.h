@@ -22,6 +22,15 @@ FieldDescriptions describe_logistic();
 FieldDescriptions describe_pointwise_orderer();
 FieldDescriptions describe_oracle();
 FieldDescriptions describe_ranked_list();
+FieldDescriptions describe_weighted_likelihood();
+FieldDescriptions describe_ips_gradient();
+FieldDescriptions describe_dr_gradient();
+FieldDescriptions describe_banditnet();
+FieldDescriptions describe_poem();
+FieldDescriptions describe_lower_bound();
+FieldDescriptions describe_log_smoothing();
+FieldDescriptions describe_top_k_gradient();
+FieldDescriptions describe_pl_rank();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -33,6 +42,15 @@ PolicyPtr make_logistic(const PluginConfig& config, const PolicyContext& context
 PolicyPtr make_pointwise_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_oracle(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_ranked_list(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_weighted_likelihood(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_ips_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_dr_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_banditnet(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_poem(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_lower_bound(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_log_smoothing(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_top_k_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pl_rank(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();

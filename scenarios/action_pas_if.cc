@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kLeastWeight = 1e-3;  // smaller weights look alike to the sampling rule
 
-void check_behavior(const ActionLog& log, const ActionTable& behavior) {
+void check_behavior(const ActionLog& log, const ActionRows& behavior, const std::string& name) {
   behavior.require_probabilities();
   for (std::size_t i = 0; i < log.size(); ++i) {
     const double stated = behavior.logged(i);
@@ -20,16 +20,16 @@ void check_behavior(const ActionLog& log, const ActionTable& behavior) {
       throw Error(ErrorKind::kInput,
                   fmt::format("--behavior {}: gives the logged action of round {} probability {}, "
                               "the log {}",
-                              behavior.name(), i, stated, log.pscore[i]));
+                              name, i, stated, log.pscore[i]));
   }
 }
 
 /// Features of (context, action) are functions of the weight: a rule that gives rounds to the
 /// pseudo-target in proportion to w / (1 + w) makes weights like the log's own.
-BanditColumns bandit_columns(const ActionLog& log, const ActionCandidate& candidate,
-                             const ActionTable& behavior) {
+BanditColumns bandit_columns(const ActionLog& log, const ActionRows& policy,
+                             const ActionRows& behavior) {
   const auto n = static_cast<Eigen::Index>(log.size());
-  const auto n_actions = static_cast<Eigen::Index>(log.n_actions);
+  const auto n_actions = static_cast<Eigen::Index>(log.shape.n_actions);
   BanditColumns out;
   out.behavior.resize(n, n_actions);
   out.evaluation.resize(n, n_actions);
@@ -37,7 +37,7 @@ BanditColumns bandit_columns(const ActionLog& log, const ActionCandidate& candid
   for (Eigen::Index i = 0; i < n; ++i)
     for (Eigen::Index a = 0; a < n_actions; ++a) {
       const auto round = static_cast<std::size_t>(i), action = static_cast<std::size_t>(a);
-      const double mu = behavior.at(round, action), pi = candidate.policy.at(round, action);
+      const double mu = behavior.at(round, action), pi = policy.at(round, action);
       const double w = std::max(mu > 0 ? pi / mu : 0.0, kLeastWeight);
       out.behavior(i, a) = mu;
       out.evaluation(i, a) = pi;
@@ -50,7 +50,7 @@ BanditColumns bandit_columns(const ActionLog& log, const ActionCandidate& candid
 }
 
 /// An estimator's value of the pseudo-target from the pseudo-log.
-double pseudo_value(const Estimator& estimator, const PseudoLog& part, const ActionTable* q_hat) {
+double pseudo_value(const Estimator& estimator, const PseudoLog& part, const ActionRows* q_hat) {
   const bool models = estimator.entry->uses(Need::kQHat);
   std::vector<double> reward, weight, pscore, shown, direct;
   for (const std::uint32_t row : part.rows) {
@@ -83,17 +83,20 @@ Estimate choose_by_pas_if(const std::string& name, std::span<const Estimator> sc
                 fmt::format("selection pas_if: '{}' is known for the logged actions only",
                             options.behavior->complete() ? candidate.policy.name()
                                                          : options.behavior->name()));
-  check_behavior(log, *options.behavior);
+  const ActionRows behavior = options.behavior->rows(log);
+  check_behavior(log, behavior, options.behavior->name());
+  std::optional<ActionRows> q_hat;
+  if (options.q_hat != nullptr) q_hat.emplace(options.q_hat->rows(log));
   std::vector<PseudoEstimator> tried;
   for (const Estimator& estimator : scored) {
     if (estimator.entry->uses(Need::kQHat) && !options.q_hat->complete())
       throw Error(ErrorKind::kInput, "selection pas_if: '" + options.q_hat->name() +
                                          "' is known for the logged actions only");
     tried.push_back({estimator.name, [&](const PseudoLog& part) {
-                       return pseudo_value(estimator, part, options.q_hat);
+                       return pseudo_value(estimator, part, q_hat ? &*q_hat : nullptr);
                      }});
   }
-  const BanditColumns columns = bandit_columns(log, candidate, *options.behavior);
+  const BanditColumns columns = bandit_columns(log, candidate.policy.rows(log), behavior);
   const PasIfResult result =
       pas_if(columns, tried, *logistic_sampling_rule(2), PasIfOptions{}, options.rng);
   Estimate out = members[result.index];

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "analysis/estimator_choice.h"
 #include "analysis/evaluation_estimates.h"
 #include "scenarios/action_log.h"
 #include "sim/core/error.h"
+#include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {
 
@@ -16,14 +16,8 @@ namespace {
 // by themselves they would lose their mass, and half an estimate looks narrow. Not switched:
 // where all weights are above the limit, the model alone is left.
 constexpr const char* kActionFamilies[] = {"ips", "snips_clip", "dr_clip", "dros"};
-constexpr std::size_t kChunkUsers = 4096;
 
-/// One candidate's columns.
-struct ActionColumns {
-  std::vector<double> weight;  // (n_rounds)
-  std::vector<double> direct;  // (n_rounds), empty without q_hat
-  WeightStats stats;
-};
+bool needs_q_hat(const Estimator& estimator) { return estimator.entry->uses(Need::kQHat); }
 
 EstimatorRequests requested(const ActionEvaluation& options) {
   const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
@@ -38,135 +32,170 @@ EstimatorRequests requested(const ActionEvaluation& options) {
   return request_estimators(names, kActionFamilies, refusal, "--estimators");
 }
 
-std::vector<double> direct_term(const ActionLog& log, const ActionCandidate& candidate,
-                                const ActionTable& q_hat) {
-  if (!candidate.expected_q_hat.empty()) return candidate.expected_q_hat;
-  if (!q_hat.complete() || !candidate.policy.complete())
-    throw Error(
-        ErrorKind::kInput,
-        fmt::format("{}: '{}' is known for the logged actions only, so the expectation of "
-                    "q_hat under '{}' is not: give --q-hat-expected {}=FILE.h5:DATASET",
-                    candidate.name, q_hat.complete() ? candidate.policy.name() : q_hat.name(),
-                    candidate.name, candidate.name));
-  std::vector<double> direct(log.size(), 0.0);
-  for (std::size_t i = 0; i < log.size(); ++i)
-    for (std::size_t a = 0; a < log.n_actions; ++a)
-      direct[i] += candidate.policy.at(i, a) * q_hat.at(i, a);
-  return direct;
+/// What one evaluation reads, fixed before the pass.
+struct ActionPlan {
+  const ActionSource& log;
+  const std::vector<ActionCandidate>& candidates;
+  const ActionTable* q_hat = nullptr;  // null: not needed
+  EvaluationPlan sums;
+};
+
+/// Raises: where neither the policy nor the reward model, for the logged actions only, give it.
+void require_expectation(const ActionCandidate& candidate, const ActionTable& q_hat) {
+  if (candidate.expected_q_hat || (q_hat.complete() && candidate.policy.complete())) return;
+  throw Error(ErrorKind::kInput,
+              fmt::format("{}: '{}' is known for the logged actions only, so the expectation of "
+                          "q_hat under '{}' is not: give --q-hat-expected {}=FILE.h5:DATASET",
+                          candidate.name, q_hat.complete() ? candidate.policy.name() : q_hat.name(),
+                          candidate.name, candidate.name));
 }
 
-ActionColumns columns_of(const ActionLog& log, const ActionCandidate& candidate,
-                         const ActionTable* q_hat, bool with_direct) {
-  candidate.policy.require_probabilities();
-  ActionColumns columns;
-  columns.weight.resize(log.size());
-  for (std::size_t i = 0; i < log.size(); ++i) {
-    columns.weight[i] = candidate.policy.logged(i) / log.pscore[i];
-    columns.stats.add(columns.weight[i]);
-  }
-  columns.stats.settle();
-  if (with_direct) columns.direct = direct_term(log, candidate, *q_hat);
-  return columns;
-}
-
-/// A page evaluation's plan and sums, filled from columns in memory.
-class ActionSums {
+/// The sums of some rounds: a shard's. A user's rounds are never split.
+class ShardSums {
  public:
-  ActionSums(const ActionLog& log, const std::vector<ActionCandidate>& candidates,
-             const EstimatorRequests& requests, const ActionEvaluation& options)
-      : log_(log), plan_(plan_of(candidates, requests, options)), sums_(plan_) {
-    for (std::size_t i = 0; i < log.size(); ++i) {
-      if (i == 0 || log.user[i] != log.user[i - 1]) ids_.push_back(log.user[i]);
-      user_of_.push_back(ids_.size() - 1);
+  ShardSums(const ActionPlan& plan, const ActionLog& log)
+      : plan_(plan), log_(log), sums_(plan.sums) {
+    index_users();
+    std::optional<ActionRows> q_hat;
+    if (plan.q_hat != nullptr) {
+      q_hat.emplace(plan.q_hat->rows(log));
+      for (std::size_t i = 0; i < log.size(); ++i) shown_.push_back(q_hat->logged(i));
     }
-    users_.assign(ids_.size() * plan_.n_columns, 0.0);
-    for (const std::size_t u : user_of_) users_[u * plan_.n_columns] += 1;
-    sums_.n_rounds = sums_.n_shown = static_cast<double>(log.size());
-    sums_.n_users = static_cast<double>(ids_.size());
+    for (std::size_t c = 0; c < plan.candidates.size(); ++c)
+      add_candidate(c, q_hat ? &*q_hat : nullptr);
+    sums_.add_users(plan.sums, ids_, users_);
   }
 
-  void add(std::size_t candidate, const WeightedRounds& rounds, const WeightStats& stats) {
-    for (std::size_t s = 0; s < n_stats(plan_); ++s)
-      sums_.stats[candidate * n_stats(plan_) + s] = stats;
-    for (const Target& target : plan_.targets)
-      if (target.candidate == candidate) add_terms(target, rounds);
-  }
-
-  std::vector<Estimate> estimates(const ActionEvaluation& options) {
-    for (std::size_t u = 0; u < ids_.size(); u += kChunkUsers) {
-      const std::size_t n = std::min(kChunkUsers, ids_.size() - u);
-      add_users(plan_, std::span(ids_).subspan(u, n),
-                std::span(users_).subspan(u * plan_.n_columns, n * plan_.n_columns), sums_);
-    }
-    return target_estimates(plan_, sums_, options, static_cast<int>(options.baseline));
-  }
-
-  double n_users() const { return sums_.n_users; }
+  EvaluationSums take() { return std::move(sums_); }
 
  private:
-  static EvaluationPlan plan_of(const std::vector<ActionCandidate>& candidates,
-                                const EstimatorRequests& requests,
-                                const ActionEvaluation& options) {
-    EvaluationPlan plan;
-    for (const ActionCandidate& candidate : candidates)
-      plan.candidates.push_back({candidate.name, nullptr});
-    plan.metrics = {"ctr"};
-    plan.rng = options.rng;
-    add_targets(requests.scored, static_cast<int>(options.baseline), plan);
-    plan_interval(options, plan);
-    return plan;
+  void index_users() {
+    for (std::size_t i = 0; i < log_.size(); ++i) {
+      if (i == 0 || log_.user[i] != log_.user[i - 1]) ids_.push_back(log_.user[i]);
+      user_of_.push_back(ids_.size() - 1);
+    }
+    users_.assign(ids_.size() * plan_.sums.n_columns, 0.0);
+    for (const std::size_t u : user_of_) users_[u * plan_.sums.n_columns] += 1;
+    sums_.n_rounds = static_cast<double>(log_.size());
+    sums_.n_shown = sums_.n_rounds;
+  }
+
+  void add_candidate(std::size_t c, const ActionRows* q_hat) {
+    const ActionCandidate& candidate = plan_.candidates[c];
+    const ActionRows policy = candidate.policy.rows(log_);
+    policy.require_probabilities();
+    std::vector<double> weight(log_.size());
+    WeightStats stats;
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      weight[i] = policy.logged(i) / log_.pscore[i];
+      stats.add(weight[i]);
+    }
+    stats.settle();
+    for (std::size_t s = 0; s < n_stats(plan_.sums); ++s)
+      sums_.stats[c * n_stats(plan_.sums) + s].add(stats);
+    std::vector<double> direct;
+    if (q_hat != nullptr) direct = direct_term(candidate, policy, *q_hat);
+    const WeightedRounds rounds{{},     log_.reward, weight, weight,     weight,
+                                weight, shown_,      direct, log_.pscore};
+    for (const Target& target : plan_.sums.targets)
+      if (target.candidate == c) add_terms(target, rounds);
+  }
+
+  std::vector<double> direct_term(const ActionCandidate& candidate, const ActionRows& policy,
+                                  const ActionRows& q_hat) const {
+    std::vector<double> direct(log_.size(), 0.0);
+    if (candidate.expected_q_hat) {
+      const ActionRows expected = candidate.expected_q_hat->rows(log_);
+      for (std::size_t i = 0; i < direct.size(); ++i) direct[i] = expected.logged(i);
+      return direct;
+    }
+    for (std::size_t i = 0; i < direct.size(); ++i)
+      for (std::size_t a = 0; a < log_.shape.n_actions; ++a)
+        direct[i] += policy.at(i, a) * q_hat.at(i, a);
+    return direct;
   }
 
   void add_terms(const Target& target, const WeightedRounds& rounds) {
     const std::size_t width = target.layout.n_columns;
-    terms_.resize(log_.size() * width);
-    target.estimator.terms(rounds, 1, terms_);
+    std::vector<double> terms(log_.size() * width);
+    target.estimator.terms(rounds, 1, terms);
     for (std::size_t i = 0; i < log_.size(); ++i) {
-      double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
-      for (std::size_t c = 0; c < width; ++c) row[c] += terms_[i * width + c];
+      double* row = users_.data() + user_of_[i] * plan_.sums.n_columns + target.first_column;
+      for (std::size_t j = 0; j < width; ++j) row[j] += terms[i * width + j];
     }
   }
 
+  const ActionPlan& plan_;
   const ActionLog& log_;
-  EvaluationPlan plan_;
   EvaluationSums sums_;
-  std::vector<std::uint32_t> ids_;     // (n_users)
-  std::vector<std::size_t> user_of_;   // (n_rounds)
-  std::vector<double> users_, terms_;  // (n_users, n_columns); of one target
+  std::vector<std::uint32_t> ids_;    // (users)
+  std::vector<std::size_t> user_of_;  // (rows)
+  std::vector<double> users_;         // (users, n_columns)
+  std::vector<double> shown_;         // (rows) q_hat of the logged actions
 };
+
+ActionPlan plan_of(const ActionSource& log, const std::vector<ActionCandidate>& candidates,
+                   const std::vector<Estimator>& scored, const ActionEvaluation& options) {
+  ActionPlan plan{log, candidates, nullptr, {}};
+  if (std::any_of(scored.begin(), scored.end(), needs_q_hat)) plan.q_hat = options.q_hat;
+  for (const ActionCandidate& candidate : candidates) {
+    if (plan.q_hat != nullptr) require_expectation(candidate, *plan.q_hat);
+    plan.sums.candidates.push_back({candidate.name, nullptr});
+  }
+  plan.sums.metrics = {"ctr"};
+  plan.sums.rng = options.rng;
+  add_targets(scored, static_cast<int>(options.baseline), plan.sums);
+  plan_interval(options, plan.sums);
+  return plan;
+}
+
+EvaluationSums sum_all(const ActionPlan& plan, int threads) {
+  EvaluationSums total(plan.sums);
+  ordered_reduce(
+      plan.log.n_shards, threads,
+      [&](std::size_t shard) {
+        const ActionLog rounds = plan.log.read(shard);
+        return ShardSums(plan, rounds).take();
+      },
+      [&](std::size_t, EvaluationSums&& sums) { total.add(sums); });
+  if (total.n_rounds == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
+  return total;
+}
+
+/// Returns: one a target.
+std::vector<Estimate> estimates_of(const ActionPlan& plan, const EvaluationSums& sums,
+                                   const ActionEvaluation& options) {
+  std::vector<Estimate> out =
+      target_estimates(plan.sums, sums, options, static_cast<int>(options.baseline));
+  for (std::size_t t = 0; options.estimated && t < out.size(); ++t)
+    if (plan.sums.targets[t].estimator.entry->needs != std::vector<Need>{Need::kQHat})
+      out[t].warnings.emplace_back(
+          "propensities are estimated: the interval leaves out the error of that estimate, and "
+          "where the policy knew more than the context the value is biased");
+  return out;
+}
 
 }  // namespace
 
-std::vector<std::vector<Estimate>> evaluate_actions(const ActionLog& log,
+std::vector<std::vector<Estimate>> evaluate_actions(const ActionSource& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options) {
-  if (log.size() == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
   if (const auto problem = interval_problem(options))
     throw Error(ErrorKind::kInput, problem->key + ": " + problem->message);
   const EstimatorRequests requests = requested(options);
   const ChoiceRule& rule = choice_rules().at(options.selection, "selection");
-  const bool with_q_hat =
-      std::any_of(requests.scored.begin(), requests.scored.end(),
-                  [](const Estimator& each) { return each.entry->uses(Need::kQHat); });
-  std::vector<double> q_hat;
-  for (std::size_t i = 0; with_q_hat && i < log.size(); ++i)
-    q_hat.push_back(options.q_hat->logged(i));
-  ActionSums sums(log, candidates, requests, options);
-  for (std::size_t c = 0; c < candidates.size(); ++c) {
-    const ActionColumns columns = columns_of(log, candidates[c], options.q_hat, with_q_hat);
-    const WeightedRounds rounds{
-        {},    log.reward,     columns.weight, columns.weight, columns.weight, columns.weight,
-        q_hat, columns.direct, log.pscore};
-    sums.add(c, rounds, columns.stats);
-  }
+  const ActionPlan plan = plan_of(log, candidates, requests.scored, options);
+  const EvaluationSums sums = sum_all(plan, options.threads);
+  std::optional<ActionLog> whole;  // for a rule that cuts the log itself
   const Choose choose = [&](std::size_t candidate, const EstimatorRequest& request,
                             std::span<const Estimate> members) {
-    if (!rule.needs_rounds) return choose_estimate(request, members, sums.n_users(), rule);
+    if (!rule.needs_rounds) return choose_estimate(request, members, sums.n_users, rule);
+    if (!whole) whole = read_action_log(log);
     std::vector<Estimator> scored;
     for (const std::size_t m : request.members) scored.push_back(requests.scored[m]);
-    return choose_by_pas_if(request.name, scored, members, log, candidates[candidate], options);
+    return choose_by_pas_if(request.name, scored, members, *whole, candidates[candidate], options);
   };
-  return answer_requests(requests, sums.estimates(options), candidates.size(), choose);
+  return answer_requests(requests, estimates_of(plan, sums, options), candidates.size(), choose);
 }
 
 }  // namespace rehearsal

@@ -108,6 +108,30 @@ Results start_results(const Scenario& scenario) {
   return results;
 }
 
+/// Who is judged from a log, and how.
+struct Judged {
+  std::vector<std::size_t> indices;  // into the scenario's policies
+  std::vector<Candidate> candidates;
+  int baseline = -1;  // index into candidates
+  const Policy* behavior = nullptr;
+  EvaluateOptions how;
+};
+
+Judged judged(const Scenario& scenario, const Setup& setup, const RunOptions& options) {
+  Judged out{estimated_policies(scenario), {}, -1, nullptr, evaluate_options(scenario.estimate)};
+  out.how.threads = options.threads;
+  out.how.progress = options.progress;
+  const std::size_t baseline_index = scenario.index_of(scenario.live.baseline);
+  for (const std::size_t i : out.indices) {
+    if (i == baseline_index) out.baseline = static_cast<int>(out.candidates.size());
+    out.candidates.push_back({scenario.policies[i].name, setup.policies[i].get()});
+  }
+  if (out.how.log_subset != "all")
+    out.how.subset_behavior = setup.policies[scenario.index_of(out.how.log_subset)].get();
+  out.behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
+  return out;
+}
+
 }  // namespace
 
 std::string exploration_part(const Scenario& scenario) {
@@ -139,9 +163,10 @@ RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const 
   return users_between(source_of(log), setup.rng, 0, scenario.log.train_share);
 }
 
-RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log) {
-  const double share = scenario.log.train_share;
-  return users_between(source_of(log), setup.rng, share < 1 ? share : 0, 1);
+RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log,
+                              double part) {
+  const double low = scenario.log.train_share < 1 ? scenario.log.train_share : 0;
+  return users_between(source_of(log), setup.rng, low, part < 1 ? low + part * (1 - low) : 1);
 }
 
 std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const RoundSource& rounds,
@@ -183,34 +208,30 @@ void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder) 
   }
 }
 
+void estimate_rounds(const Scenario& scenario, const Setup& setup, const RoundSource& rounds,
+                     const LogInfo& info, const RunOptions& options,
+                     std::vector<PolicyResult>& policies) {
+  const Judged who = judged(scenario, setup, options);
+  auto estimates =
+      evaluate(rounds, info, who.candidates, who.behavior, who.baseline, setup.rng, who.how);
+  for (std::size_t c = 0; c < who.indices.size(); ++c)
+    policies[who.indices[c]].estimates = std::move(estimates[c]);
+}
+
 void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
                    const RunOptions& options, std::vector<PolicyResult>& policies) {
-  EvaluateOptions how = evaluate_options(scenario.estimate);
-  how.threads = options.threads;
-  how.progress = options.progress;
-  const std::vector<std::size_t> indices = estimated_policies(scenario);
-  const std::size_t baseline_index = scenario.index_of(scenario.live.baseline);
-  std::vector<Candidate> candidates;
-  int baseline = -1;
-  for (const std::size_t i : indices) {
-    if (i == baseline_index) baseline = static_cast<int>(candidates.size());
-    candidates.push_back({scenario.policies[i].name, setup.policies[i].get()});
-  }
-  if (how.log_subset != "all")
-    how.subset_behavior = setup.policies[scenario.index_of(how.log_subset)].get();
-  const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
   const RoundSource rounds = estimation_rounds(scenario, setup, log);
-  auto estimates = evaluate(rounds, log.info(), candidates, behavior, baseline, setup.rng, how);
+  estimate_rounds(scenario, setup, rounds, log.info(), options, policies);
+  const Judged who = judged(scenario, setup, options);
   auto segments = evaluate_segments(
-      rounds, log.info(), candidates, behavior, baseline, setup.rng, how,
+      rounds, log.info(), who.candidates, who.behavior, who.baseline, setup.rng, who.how,
       segment_features(log.schema(), scenario.estimate.segments, "estimate.segments"));
   const std::string exploration = exploration_part(scenario);
-  parallel_for(indices.size(), options.threads, [&](std::size_t c) {
+  parallel_for(who.indices.size(), options.threads, [&](std::size_t c) {
     check_interrupt();
-    PolicyResult& result = policies[indices[c]];
-    result.estimates = std::move(estimates[c]);
+    PolicyResult& result = policies[who.indices[c]];
     result.segments = std::move(segments[c]);
-    result.offline = ranking_metrics(rounds, log.info(), *candidates[c].policy, exploration);
+    result.offline = ranking_metrics(rounds, log.info(), *who.candidates[c].policy, exploration);
   });
 }
 

@@ -27,9 +27,11 @@ struct RunOptions {
 using Timing = std::vector<std::pair<std::string, double>>;
 
 /// The users' rounds that learners see, and those that estimators see: apart when
-/// log.train_share < 1. Args: log: outlives them.
+/// log.train_share < 1. Args: log: outlives them.  part: of the estimators' users, in (0, 1]: what
+/// a shorter log would hold, each part inside the next larger one.
 RoundSource training_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
-RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log);
+RoundSource estimation_rounds(const Scenario& scenario, const Setup& setup, const LogReader& log,
+                              double part = 1);
 
 /// The part of the behaviour policy that shows uniformly random pages, or "" without one.
 std::string exploration_part(const Scenario& scenario);
@@ -46,6 +48,11 @@ std::vector<double> fit_step(const Scenario& scenario, Setup& setup, const Round
 void save_step(const Scenario& scenario, const Setup& setup, const RunFolder& folder);
 /// Takes back what save_step wrote. Raises: Error(kInput) for a missing or damaged file.
 void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder);
+/// Off-policy estimates from rounds that estimators may see, of every policy that lives without the
+/// truth. Args: info: of the log that they are from.
+void estimate_rounds(const Scenario& scenario, const Setup& setup, const RoundSource& rounds,
+                     const LogInfo& info, const RunOptions& options,
+                     std::vector<PolicyResult>& policies);
 /// Off-policy estimates of every policy that lives without the truth, and how it ranks modules.
 void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
                    const RunOptions& options, std::vector<PolicyResult>& policies);

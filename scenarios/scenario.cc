@@ -299,6 +299,10 @@ Fields GateStep::fields() {
       .add("confidence", rule.confidence, 0.5, 0.9999, "of the bounds")
       .choice("correction", rule.correction, {"holm", "bonferroni", "none"},
               "for several candidates")
+      .add("least_ess", rule.least_ess, 0, 1e12,
+           "effective pages below which an estimate decides nothing")
+      .add("least_successes", rule.least_successes, 0, 1e12,
+           "(value / standard error)^2 below which it decides nothing")
       .add("candidates", candidates,
            "who is judged; none named: all but the baseline, the behaviour policy and oracles");
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -32,7 +33,7 @@ void read_set(Study& study, const YAML::Node& root, const Source& source) {
   for (const auto& pair : set) study.set.emplace_back(pair.first.Scalar(), pair.second);
 }
 
-void read_grid(Study& study, const YAML::Node& root, const Source& source) {
+void read_grid(StudyGrid& study, const YAML::Node& root, const Source& source) {
   const YAML::Node grid = child(root, "grid");
   if (!grid.IsDefined()) return;
   check_mapping(grid, source.child("grid"));
@@ -45,7 +46,7 @@ void read_grid(Study& study, const YAML::Node& root, const Source& source) {
   }
 }
 
-void read_seeds(Study& study, const YAML::Node& root, const Source& source) {
+void read_seeds(StudyGrid& study, const YAML::Node& root, const Source& source) {
   const YAML::Node seeds = child(root, "seeds");
   YAML::Node alone(YAML::NodeType::Map);
   if (seeds.IsDefined()) alone["seeds"] = seeds;
@@ -74,6 +75,19 @@ void read_pairs(Study& study, const YAML::Node& root, const Source& source) {
       refuse_at(pair, place.child(i), "expected two policies, such as [dnn_click, curated]");
     study.pairs.emplace_back(pair[0].Scalar(), pair[1].Scalar());
   }
+}
+
+void read_sizes(Study& study, const YAML::Node& root, const Source& source) {
+  const YAML::Node decisions = child(root, "decisions");
+  if (!decisions.IsDefined()) return;
+  const Source place = source.child("decisions");
+  study.sizes = {1};
+  Fields()
+      .add("sizes", study.sizes, 1e-6, 1, "parts of the estimators' users, ascending")
+      .read(decisions, place);
+  if (study.sizes.empty() ||
+      !std::is_sorted(study.sizes.begin(), study.sizes.end(), std::less_equal<>()))
+    refuse_at(decisions["sizes"], place.child("sizes"), "expected at least one, ascending");
 }
 
 /// Keeps the named policies and those that they, the log and the lifts need.
@@ -145,26 +159,74 @@ void make_study_folder(const Study& study, const std::filesystem::path& out) {
   if (!std::filesystem::exists(file, problem) || !std::filesystem::exists(jobs, problem))
     make_empty_folder(out);
   std::filesystem::create_directories(jobs, problem);
+  if (!problem && !study.sizes.empty()) std::filesystem::create_directories(out / "sizes", problem);
   if (problem)
     throw Error(ErrorKind::kRuntime, "cannot make " + jobs.string() + ": " + problem.message());
   write_text_atomically(file, study.text);
+}
+
+std::filesystem::path size_file(const std::filesystem::path& out, const StudyJob& job,
+                                double size) {
+  return out / "sizes" / fmt::format("{}_size={}.json", job.name, size);
+}
+
+bool has_sizes(const Study& study, const StudyJob& job, const std::filesystem::path& out) {
+  return std::all_of(study.sizes.begin(), study.sizes.end(), [&](double size) {
+    return std::filesystem::exists(size_file(out, job, size));
+  });
+}
+
+/// Estimates of what was learnt, from the log of a run at each size; one simulated log serves all.
+void judge_sizes(const Study& study, const StudyJob& job, const RunFolder& folder,
+                 const Results& results, const std::filesystem::path& out) {
+  if (study.sizes.empty()) return;
+  Setup setup = build(job.scenario);
+  load_step(job.scenario, setup, folder);
+  const LogReader log(folder.log());
+  RunOptions options;
+  options.threads = 1;
+  for (const double size : study.sizes) {
+    Results part = results;
+    if (size < 1)
+      estimate_rounds(job.scenario, setup, estimation_rounds(job.scenario, setup, log, size),
+                      log.info(), options, part.policies);
+    write_text_atomically(size_file(out, job, size), to_json(part));
+  }
 }
 
 /// A finished job is taken from its folder; else it runs.
 Results run_job(const Study& study, const StudyJob& job, const std::filesystem::path& out) {
   const std::filesystem::path path = out / "jobs" / job.name;
   const RunFolder present(path);
-  if (present.whole() && read_text(present.scenario()) == to_yaml(job.scenario))
+  if (present.whole() && read_text(present.scenario()) == to_yaml(job.scenario) &&
+      has_sizes(study, job, out))
     return read_results(present);
   RunOptions options;
   options.threads = 1;
-  options.keep_log = study.keep_logs;
-  return run_scenario(job.scenario, make_run_folder(path, true), options);
+  options.keep_log = true;
+  const RunFolder folder = make_run_folder(path, true);
+  Results results = run_scenario(job.scenario, folder, options);
+  judge_sizes(study, job, folder, results, out);
+  if (!study.keep_logs) std::filesystem::remove_all(folder.log());
+  return results;
 }
 
 }  // namespace
 
-std::vector<StudyCell> Study::cells() const {
+void StudyGrid::read(const YAML::Node& root, const Source& source) {
+  read_grid(*this, root, source);
+  read_seeds(*this, root, source);
+}
+
+void take_full(Tree& tree) {
+  const YAML::Node full = child(tree.root, "full");
+  if (!full.IsDefined())
+    refuse_at(tree.root, tree.source.child("full"), "is missing: the study has no larger size");
+  check_mapping(full, tree.source.child("full"));
+  for (const auto& pair : full) tree.root[pair.first.Scalar()] = pair.second;
+}
+
+std::vector<StudyCell> StudyGrid::cells() const {
   std::vector<StudyCell> cells{{}};
   for (const auto& [key, values] : grid) {
     std::vector<StudyCell> longer;
@@ -178,9 +240,9 @@ std::vector<StudyCell> Study::cells() const {
   return cells;
 }
 
-Study load_study(const std::string& file, const std::vector<std::string>& assignments) {
+Study load_study(const std::string& file, bool full) {
   Tree tree = load_tree(file);
-  for (const std::string& assignment : assignments) set_assignment(tree, assignment);
+  if (full) take_full(tree);
   Study study;
   study.file = file;
   study.text = read_text(file);
@@ -189,14 +251,14 @@ Study load_study(const std::string& file, const std::vector<std::string>& assign
       .add("scenario", study.scenario, "the scenario file")
       .add("arms", study.arms, "policies to keep")
       .add("keep_logs", study.keep_logs, "keep each job's log")
-      .read(tree.root, tree.source, {"set", "grid", "seeds", "pairs"});
+      .read(tree.root, tree.source, {"set", "grid", "seeds", "pairs", "decisions", "full"});
   if (study.scenario.empty())
     refuse_at(tree.root, tree.source.child("scenario"), "is missing; expected a scenario file");
   study.scenario = (std::filesystem::path(file).parent_path() / study.scenario).string();
   read_set(study, tree.root, tree.source);
-  read_grid(study, tree.root, tree.source);
-  read_seeds(study, tree.root, tree.source);
+  study.read(tree.root, tree.source);
   read_pairs(study, tree.root, tree.source);
+  read_sizes(study, tree.root, tree.source);
   return study;
 }
 
@@ -231,6 +293,20 @@ std::vector<Results> run_jobs(const Study& study, const std::vector<StudyJob>& j
                                jobs[j].name);
   });
   return results;
+}
+
+std::vector<std::vector<Results>> results_by_size(const Study& study,
+                                                  const std::vector<StudyJob>& jobs,
+                                                  const std::filesystem::path& out) {
+  std::vector<std::vector<Results>> all;
+  for (const StudyJob& job : jobs) {
+    all.emplace_back();
+    for (const double size : study.sizes) {
+      const std::filesystem::path file = size_file(out, job, size);
+      all.back().push_back(from_json(read_text(file), file.string()));
+    }
+  }
+  return all;
 }
 
 }  // namespace rehearsal

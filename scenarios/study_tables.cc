@@ -110,7 +110,7 @@ std::string to_text(const StudySummary& summary) {
   for (std::size_t c = 0; c < summary.cells.size(); ++c) {
     text += "\n" + (summary.cells[c].empty() ? "the scenario as it is" : summary.cells[c]) + "\n";
     text += arms_text(summary, c) + pairs_text(summary, c) + coverage_text(summary, c) +
-            gate_text(summary, c);
+            gate_text(summary, c) + decisions_text(summary.decided, c);
   }
   return text;
 }
@@ -150,10 +150,32 @@ std::string to_json(const StudySummary& summary) {
                     {"hold", row.hold},
                     {"reject", row.reject},
                     {"wrong", row.wrong}});
-  const ordered_json all{
+  ordered_json decisions = ordered_json::array();
+  for (const DecisionRow& row : summary.decided.decisions)
+    decisions.push_back({{"cell", row.cell},
+                         {"estimator", row.estimator},
+                         {"pages", row.pages},
+                         {"n", row.n},
+                         {"right", row.right},
+                         {"wrong_promote", row.wrong_promote},
+                         {"wrong_reject", row.wrong_reject},
+                         {"hold", row.hold},
+                         {"regret", row.regret}});
+  ordered_json pages = ordered_json::array();
+  for (const PagesRow& row : summary.decided.pages)
+    pages.push_back({{"cell", row.cell},
+                     {"estimator", row.estimator},
+                     {"found", number(row.found)},
+                     {"projected", number(row.projected)},
+                     {"factor", number(row.factor)}});
+  ordered_json all{
       {"schema", "rehearsal.study/1"}, {"name", summary.name}, {"n_seeds", summary.n_seeds},
       {"cells", summary.cells},        {"arms", arms},         {"pairs", pairs},
       {"coverage", coverage},          {"gate", gate}};
+  if (!summary.decided.decisions.empty()) {
+    all["decisions"] = decisions;
+    all["pages_for_80_percent"] = pages;
+  }
   return all.dump(2) + "\n";
 }
 
@@ -178,7 +200,12 @@ std::map<std::string, std::string> to_csv(const StudySummary& summary) {
   for (const GateRow& row : summary.gate)
     gate += fmt::format("{},{},{},{},{},{},{}\n", csv(summary.cells[row.cell]), row.policy, row.n,
                         csv(row.promote), csv(row.hold), csv(row.reject), csv(row.wrong));
-  return {{"arms.csv", arms}, {"pairs.csv", pairs}, {"coverage.csv", coverage}, {"gate.csv", gate}};
+  std::map<std::string, std::string> files{
+      {"arms.csv", arms}, {"pairs.csv", pairs}, {"coverage.csv", coverage}, {"gate.csv", gate}};
+  std::vector<std::string> cells;
+  for (const std::string& cell : summary.cells) cells.push_back(csv(cell));
+  add_decisions_csv(summary.decided, cells, files);
+  return files;
 }
 
 }  // namespace rehearsal

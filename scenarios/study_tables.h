@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scenarios/study.h"
+#include "scenarios/study_decisions.h"
 
 namespace rehearsal {
 
@@ -65,6 +66,7 @@ struct StudySummary {
   std::vector<PairRow> pairs;
   std::vector<CoverageRow> coverage;
   std::vector<GateRow> gate;
+  DecisionTables decided;  // empty unless the study names sizes
 };
 
 /// Args: results: in the order of the jobs.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/diagnostics.h"
 #include "analysis/likelihood.h"
 #include "sim/core/error.h"
 
@@ -42,7 +41,7 @@ const std::vector<Family>& families() {
 
 void score_log_smoothing(const ActionRounds& rounds, Scores& scores) {
   if (std::any_of(rounds.reward.begin(), rounds.reward.end(), [](double r) { return r < 0; }))
-    scores.warn("ls is left out: logarithmic smoothing is for rewards of at least 0");
+    scores.leave_out("ls", "ls is left out: logarithmic smoothing is for rewards of at least 0");
   else
     scores.add(rounds, {{"ls", "ls"}});
 }
@@ -59,14 +58,6 @@ void score_likelihood(const std::string& key, F&& estimate, const std::vector<do
                                                  key_of(key, most), largest, most));
     scores.add(key_of(key, most), estimate(weight, rounds.reward, WeightRange{0, most}));
   }
-}
-
-void warn_of_weights(const std::vector<double>& weight, Scores& scores) {
-  WeightStats stats;
-  for (const double w : weight) stats.add(w);
-  stats.settle();
-  for (const std::string& warning : weight_warnings(std::span(&stats, 1), stats.n))
-    scores.warn(warning);
 }
 
 }  // namespace
@@ -98,8 +89,8 @@ std::span<const double> ActionCase::distribution(const std::string& dataset) {
       double sum = 0;
       for (std::size_t a = 0; a < actions; ++a) sum += values[(i * actions + a) * positions + p];
       if (!(std::abs(sum - 1) <= kSumTolerance))
-        inputs_.refuse(
-            dataset, fmt::format("the probabilities [{}, :, {}] sum to {}, expected 1", i, p, sum));
+        inputs_.refuse(dataset, fmt::format("the probabilities [{}, :, {}] sum to {}, expected 1",
+                                            inputs_.round(i), p, sum));
     }
   return at_positions(values);
 }
@@ -118,10 +109,15 @@ void score_single_actions(ActionCase& single, Scores& scores) {
   scores.add(rounds, families());
   if (rounds.pscore.empty()) return;
   score_log_smoothing(rounds, scores);
+  scores.weigh(action_weights(rounds));
+}
+
+void score_likelihoods(const ActionCase& single, Scores& scores) {
+  const ActionRounds& rounds = single.rounds();
+  if (rounds.pscore.empty()) return;
   const std::vector<double> weight = action_weights(rounds);
   score_likelihood("el", empirical_likelihood, weight, rounds, scores);
   score_likelihood("cressie_read", cressie_read, weight, rounds, scores);
-  warn_of_weights(weight, scores);
 }
 
 }  // namespace rehearsal

@@ -44,7 +44,9 @@ class ActionCase {
 };
 
 /// What every kind of single actions gives: the direct method, importance weights, doubly robust
-/// and their bounded forms, with warnings about the weights.
+/// and their bounded forms, with warnings about the weights. Rounds may come in blocks.
 void score_single_actions(ActionCase& single, Scores& scores);
+/// Empirical likelihood and Cressie-Read, from all rounds at once.
+void score_likelihoods(const ActionCase& single, Scores& scores);
 
 }  // namespace rehearsal

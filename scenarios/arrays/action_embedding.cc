@@ -139,6 +139,7 @@ CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions
   ActionCase single(group);
   Scores scores(options);
   score_single_actions(single, scores);
+  score_likelihoods(single, scores);
   const CaseInputs& inputs = single.inputs();
   if (inputs.has("pi_b")) {
     Marginalized marginalized(single, scores);

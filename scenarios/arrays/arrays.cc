@@ -1,15 +1,21 @@
 #include "scenarios/arrays/arrays.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "analysis/estimators.h"
+#include "scenarios/arrays/inputs.h"
+#include "scenarios/arrays/scores.h"
 #include "sim/core/error.h"
 #include "sim/core/fields.h"
+#include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {
 
@@ -57,6 +63,70 @@ std::string key_of_name(const std::string& name) {
   return name;
 }
 
+std::size_t n_values(const Array& array) {
+  return std::accumulate(array.shape.begin(), array.shape.end(), std::size_t{1},
+                         std::multiplies<>());
+}
+
+bool in_blocks(const ArrayGroup& open, const CaseKind& kind, const ArrayOptions& options) {
+  if (!kind.blocks) return false;
+  std::size_t values = 0;
+  for (const auto& [name, array] : open.inputs) values += n_values(array);
+  const auto asked = [&](const std::string& family) {
+    return std::any_of(
+        options.estimators.begin(), options.estimators.end(),
+        [&](const std::string& key) { return key == family || key.rfind(family + "_", 0) == 0; });
+  };
+  return values > options.most_values &&
+         std::none_of(kind.blocks->needs_all.begin(), kind.blocks->needs_all.end(), asked);
+}
+
+/// Of an open group: what blocks read. Raises: where inputs differ in their numbers of rounds.
+ArrayGroup for_blocks(const ArrayGroup& open, const CaseBlocks& blocks) {
+  ArrayGroup out = open;
+  const auto named = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::erase_if(out.inputs, [&](const auto& input) {
+    return !named(blocks.by_row, input.first) && !named(blocks.whole, input.first);
+  });
+  const CaseInputs inputs(open);
+  const std::size_t n = inputs.at(blocks.by_row.front()).shape.at(0);
+  for (const auto& [name, array] : out.inputs)
+    if (named(blocks.by_row, name) && (array.shape.empty() || array.shape[0] != n))
+      inputs.refuse(name, fmt::format("has shape ({}), expected {} rounds, as many as {} has",
+                                      fmt::join(array.shape, ", "), n, blocks.by_row.front()));
+  return out;
+}
+
+/// Blocks of a size that their shapes give, merged in order.
+CaseResult evaluate_blocks(const ArrayGroup& open, const CaseBlocks& blocks,
+                           const ArrayOptions& options) {
+  const ArrayGroup group = for_blocks(open, blocks);
+  const std::size_t n = group.inputs.at(blocks.by_row.front()).shape[0];
+  std::size_t values = 0;
+  for (const auto& [name, array] : group.inputs) values += n_values(array);
+  const std::size_t n_rows = std::max<std::size_t>(1, options.block_values * n / values);
+  ArrayOptions own = options;
+  own.threads = 1;
+  Scores scores(options);
+  ordered_reduce((n + n_rows - 1) / n_rows, options.threads,
+                 [&](std::size_t b) {
+                   const std::size_t first = b * n_rows;
+                   Scores part(own);
+                   blocks.score(load_rows(group, blocks.by_row, first, std::min(n_rows, n - first)),
+                                part);
+                   return part;
+                 },
+                 [&](std::size_t, Scores&& part) { scores.merge(std::move(part)); });
+  if (options.estimators.empty())
+    scores.warn(
+        fmt::format("scored in blocks: {} need all rounds in memory and are left out unless "
+                    "--estimators names them",
+                    fmt::join(blocks.needs_all, ", ")));
+  return scores.take();
+}
+
 Json numbers(const std::vector<double>& values) {
   Json out = Json::array();
   for (const double value : values) out.push_back(value);
@@ -76,8 +146,11 @@ std::vector<NamedCase> evaluate_arrays(const std::filesystem::path& file, const 
   for (std::string& name : options.estimators) name = key_of_name(name);
   std::vector<NamedCase> cases;
   for (const std::string& name : group_names(file)) {
-    const ArrayGroup group = load_group(file, name);
-    cases.push_back({name, kind_of(group, layout).evaluate(group, options)});
+    const ArrayGroup open = open_group(file, name);
+    const CaseKind& kind = kind_of(open, layout);
+    cases.push_back({name, in_blocks(open, kind, options)
+                               ? evaluate_blocks(open, *kind.blocks, options)
+                               : kind.evaluate(load_group(file, name), options)});
   }
   require_all(file, cases, options);
   return cases;

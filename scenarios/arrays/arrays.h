@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,24 @@ struct CaseResult {
 struct ArrayOptions {
   std::vector<std::string> estimators;  // keys; empty: all that the inputs allow
   double confidence = 0.95;
+  int threads = 1;  // 0: all of the machine; changes no byte
+  /// Groups of more values are scored in blocks, where their kind can, so that memory does not grow
+  /// with them.
+  std::size_t most_values = std::size_t{1} << 25;
+  std::size_t block_values = std::size_t{1} << 21;  // about as many a block and thread
 
   /// Whether a key is asked for.
   bool wants(const std::string& key) const;
+};
+
+class Scores;
+
+/// How a kind of group is scored without having all of it in memory.
+struct CaseBlocks {
+  std::vector<std::string> by_row;     // inputs with one row a round
+  std::vector<std::string> whole;      // inputs that every block needs
+  std::vector<std::string> needs_all;  // families that need all rounds at once
+  void (*score)(const ArrayGroup& block, Scores& scores) = nullptr;
 };
 
 /// How one kind of group is scored: a line of scenarios/arrays/kinds.cc.
@@ -40,11 +56,13 @@ struct CaseKind {
   std::string name;  // of the group's attribute "kind"
   std::string summary;
   std::string source;
-  /// For groups without the attribute: whether the inputs are of this kind. The first that fits.
+  /// For groups without the attribute: whether the inputs, by name and shape, are of this kind. The
+  /// first that fits.
   bool (*fits)(const Arrays& inputs) = nullptr;
   /// Keys whose inputs are absent are left out; so are those not asked for.
   /// Raises: Error(kInput) naming file, group, dataset and index.
   CaseResult (*evaluate)(const ArrayGroup& group, const ArrayOptions& options) = nullptr;
+  std::optional<CaseBlocks> blocks{};
 };
 
 /// Another tool's way to lay arrays out: a line of scenarios/arrays/kinds.cc.
@@ -62,7 +80,8 @@ struct NamedCase {
   CaseResult result;
 };
 
-/// Scores every group of a file, one in memory at a time.
+/// Scores every group of a file, one in memory at a time, or in blocks where it is large and nobody
+/// asks for what needs it whole.
 /// Raises: Error(kInput) for a group of no known kind, bad arrays, and an estimator asked for that
 /// no group has.
 std::vector<NamedCase> evaluate_arrays(const std::filesystem::path& file, const ArrayLayout& layout,

@@ -18,17 +18,22 @@ std::string shape_text(const CaseInputs::Shape& shape) {
   return fmt::format("({})", fmt::join(shape, ", "));
 }
 
-/// "[3, 1, 0]" of a flat index.
-std::string index_text(const CaseInputs::Shape& shape, std::size_t flat) {
+/// "[3, 1, 0]" of a flat index. Args: first_row: the file's row that row 0 is.
+std::string index_text(const CaseInputs::Shape& shape, std::size_t flat, std::size_t first_row) {
   std::vector<std::size_t> at(shape.size());
   for (std::size_t d = shape.size(); d-- > 0;) {
     at[d] = flat % shape[d];
     flat /= shape[d];
   }
+  if (!at.empty()) at[0] += first_row;
   return fmt::format("[{}]", fmt::join(at, ", "));
 }
 
 }  // namespace
+
+CaseInputs::CaseInputs(const ArrayGroup& group) : group_(group) {
+  if (!group.first_row.empty()) first_round_ = group.first_row.begin()->second;
+}
 
 bool CaseInputs::has_all(const std::vector<std::string>& datasets) const {
   return std::all_of(datasets.begin(), datasets.end(),
@@ -59,7 +64,9 @@ void CaseInputs::refuse(const std::string& dataset, const std::string& message) 
 
 void CaseInputs::refuse(const std::string& dataset, const Shape& shape, std::size_t index,
                         const std::string& expected) const {
-  refuse(dataset, fmt::format("value {} is {}, expected {}", index_text(shape, index),
+  const auto first = group_.first_row.find(dataset);
+  const std::size_t row = first == group_.first_row.end() ? 0 : first->second;
+  refuse(dataset, fmt::format("value {} is {}, expected {}", index_text(shape, index, row),
                               at(dataset).values[index], expected));
 }
 

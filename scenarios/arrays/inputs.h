@@ -15,7 +15,7 @@ class CaseInputs {
  public:
   using Shape = std::vector<std::size_t>;
 
-  explicit CaseInputs(const ArrayGroup& group) : group_(group) {}
+  explicit CaseInputs(const ArrayGroup& group);
 
   bool has(const std::string& dataset) const { return group_.inputs.count(dataset) > 0; }
   bool has_all(const std::vector<std::string>& datasets) const;
@@ -23,6 +23,9 @@ class CaseInputs {
   const Array& at(const std::string& dataset) const;
   /// Rows of a dataset of this many dimensions; at least one.
   std::size_t rows(const std::string& dataset, std::size_t n_dimensions) const;
+
+  /// The file's index of a round of this group: blocks begin anywhere.
+  std::size_t round(std::size_t index) const { return index + first_round_; }
 
   /// Finite numbers.
   std::span<const double> numbers(const std::string& dataset, const Shape& shape) const;
@@ -50,6 +53,7 @@ class CaseInputs {
                                   const std::string& expected) const;
 
   const ArrayGroup& group_;
+  std::size_t first_round_ = 0;
 };
 
 }  // namespace rehearsal

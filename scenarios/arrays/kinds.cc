@@ -30,7 +30,13 @@ ArrayLayout obp() {
               {"contextual_bandit", "one action of a finite set a round",
                "Saito et al., NeurIPS Datasets and Benchmarks 2021",
                [](const Arrays& inputs) { return inputs.count("action_dist") > 0; },
-               evaluate_contextual_bandit},
+               evaluate_contextual_bandit,
+               CaseBlocks{{"action", "position", "reward", "pscore", "action_dist", "q_hat",
+                           "estimated_pscore", "estimated_importance_weights", "q_hat_mrdr", "pi_b",
+                           "f_hat"},
+                          {"action_cluster"},
+                          {"el", "cressie_read", "dm_ridge", "dr_ridge", "sndr_ridge"},
+                          score_contextual_bandit_block}},
           }};
 }
 

@@ -8,6 +8,8 @@ namespace rehearsal {
 
 /// Single actions from a finite set: golden kind "contextual_bandit".
 CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOptions& options);
+/// The same of some of its rounds, without what needs them all.
+void score_contextual_bandit_block(const ArrayGroup& block, Scores& scores);
 /// Single actions that show as embeddings: "action_embedding" (marginalized weights).
 CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions& options);
 /// Single actions logged by several policies: "multi_logger".

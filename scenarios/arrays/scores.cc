@@ -16,9 +16,9 @@ std::string key_of(const std::string& family, double value, const std::string& s
 
 std::vector<double> Scores::values_of(const std::string& family, const std::vector<double>& grid,
                                       const std::string& separator) const {
-  if (options_.estimators.empty()) return grid;
+  if (options_->estimators.empty()) return grid;
   std::vector<double> values;
-  for (const std::string& name : options_.estimators) {
+  for (const std::string& name : options_->estimators) {
     if (name.rfind(family + separator, 0) != 0) continue;
     const auto value = parameter_of("x", "x_" + name.substr(family.size() + separator.size()));
     if (value && key_of(family, *value, separator) == name) values.push_back(*value);
@@ -51,29 +51,108 @@ void Scores::add(const ActionRounds& rounds, const std::vector<Family>& families
       choose(key_of(family.key, value) + suffix, key_of(entry.name, value));
   }
   if (chosen.empty()) return;
-  const std::vector<PointEstimate> estimates = estimate_actions(chosen, rounds);
-  for (std::size_t e = 0; e < keys.size(); ++e) add(keys[e], estimates[e]);
+  std::vector<TermSums> sums = action_sums(chosen);
+  add_actions(chosen, rounds, options_->threads, sums);
+  for (std::size_t e = 0; e < keys.size(); ++e) sums_of(keys[e], chosen[e].layout(1)).add(sums[e]);
 }
 
 void Scores::add_mean(const std::string& key, std::span<const double> terms) {
-  TermSums sums({1, {{0, RatioPart::kRounds}}});
+  const TermLayout mean{1, {{0, RatioPart::kRounds}}};
+  TermSums sums(mean);
   sums.add(terms);
-  add(key, sums.estimate());
+  sums_of(key, mean).add(sums);
+}
+
+TermSums& Scores::sums_of(const std::string& key, const TermLayout& layout) {
+  for (Score& score : scores_)
+    if (score.estimate.key == key && score.sums) return *score.sums;
+  return *scores_.emplace_back(Score{{key}, TermSums(layout)}).sums;
 }
 
 void Scores::add(const std::string& key, const PointEstimate& estimate,
                  std::map<std::string, std::vector<double>> lists,
                  std::map<std::string, double> numbers) {
-  const Interval interval =
-      normal_interval(estimate.value, estimate.standard_error, options_.confidence);
-  result_.estimates.push_back({key, estimate.value, estimate.standard_error, interval.low,
-                               interval.high, std::move(lists), std::move(numbers)});
-  if (!std::isfinite(estimate.value)) warn(key + " has no value: no round has a weight above 0");
+  scores_.push_back(
+      {{key, estimate.value, estimate.standard_error, 0, 0, std::move(lists), std::move(numbers)},
+       std::nullopt});
 }
 
 void Scores::warn(const std::string& text) {
-  std::vector<std::string>& all = result_.warnings;
-  if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(text);
+  if (std::find(warnings_.begin(), warnings_.end(), text) == warnings_.end())
+    warnings_.push_back(text);
+}
+
+void Scores::leave_out(const std::string& family, const std::string& why) {
+  left_out_[family] = why;
+}
+
+void Scores::weigh(std::span<const double> weights) {
+  WeightStats stats;
+  for (const double w : weights) stats.add(w);
+  stats.settle();
+  weights_.add(stats);
+}
+
+void Scores::add_unsupported(double mass, std::size_t n_rounds) {
+  unsupported_ += mass;
+  n_supported_ += static_cast<double>(n_rounds);
+}
+
+void Scores::merge(Scores&& next) {
+  for (Score& score : next.scores_) {
+    const auto same = [&](const Score& own) { return own.estimate.key == score.estimate.key; };
+    const auto found = std::find_if(scores_.begin(), scores_.end(), same);
+    if (found == scores_.end()) {
+      scores_.push_back(std::move(score));
+      continue;
+    }
+    REHEARSAL_CHECK(found->sums && score.sums);
+    found->sums->add(*score.sums);
+  }
+  left_out_.insert(next.left_out_.begin(), next.left_out_.end());
+  for (const std::string& text : next.warnings_) warn(text);
+  weights_.add(next.weights_);
+  unsupported_ += next.unsupported_;
+  n_supported_ += next.n_supported_;
+}
+
+ArrayEstimate Scores::settled(Score&& score) const {
+  ArrayEstimate out = std::move(score.estimate);
+  if (score.sums) {
+    const PointEstimate estimate = score.sums->estimate();
+    out.value = estimate.value;
+    out.standard_error = estimate.standard_error;
+  }
+  const Interval interval = normal_interval(out.value, out.standard_error, options_->confidence);
+  out.low = interval.low;
+  out.high = interval.high;
+  return out;
+}
+
+CaseResult Scores::take() {
+  CaseResult out;
+  const auto taken_back = [&](const std::string& key) {
+    return std::any_of(left_out_.begin(), left_out_.end(), [&](const auto& each) {
+      return key == each.first || key.rfind(each.first + "_", 0) == 0;
+    });
+  };
+  for (const auto& [family, why] : left_out_)
+    if (!why.empty()) warn(why);
+  for (Score& score : scores_) {
+    if (taken_back(score.estimate.key)) continue;
+    out.estimates.push_back(settled(std::move(score)));
+    if (!std::isfinite(out.estimates.back().value))
+      warn(out.estimates.back().key + " has no value: no round has a weight above 0");
+  }
+  if (weights_.n > 0)
+    for (const std::string& text : weight_warnings(std::span(&weights_, 1), weights_.n)) warn(text);
+  if (unsupported_ > 0)
+    warn(
+        fmt::format("the evaluation policy puts {:.3g} of its mass on actions that the logging "
+                    "policy never takes: no weight makes up for them",
+                    unsupported_ / n_supported_));
+  out.warnings = std::move(warnings_);
+  return out;
 }
 
 }  // namespace rehearsal

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "analysis/segments.h"
+#include "analysis/sessions.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
@@ -22,14 +23,16 @@ namespace fs = std::filesystem;
 struct EvaluateCommand {
   std::string log;
   std::vector<std::string> policies;
+  std::string behavior = "logged";
   std::string q_hat;
   std::vector<std::string> q_hat_expected;
-  std::string behavior;
   std::vector<std::string> segments;
   std::string baseline;
   std::string layout;
   std::string out;
   EvaluateOptions how;  // what single recommendations and pages share
+  bool sessions = false;
+  double discount = 1;
   bool json = false;
 };
 
@@ -76,10 +79,29 @@ struct Scores {
   std::vector<std::vector<SegmentEstimates>> segments;  // or empty
 };
 
+/// Of every action, or null. What else --behavior may be says where propensities come from.
+std::unique_ptr<ActionTable> behavior_table(const EvaluateCommand& command,
+                                            const ActionShape& shape) {
+  if (command.behavior == "logged" || command.behavior == "estimated") return nullptr;
+  if (command.how.selection != "pas_if")
+    throw Error(
+        ErrorKind::kInput,
+        fmt::format("--behavior {}: is for --selection pas_if; expected logged or estimated",
+                    command.behavior));
+  return std::make_unique<ActionTable>(command.behavior == "uniform"
+                                           ? ActionTable::uniform()
+                                           : ActionTable(command.behavior, shape));
+}
+
 Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
                      const std::vector<Named>& policies) {
-  if (!command.segments.empty()) throw Error(ErrorKind::kInput, "--segments: serves logs of pages");
-  const ActionLog log = read_action_log(reader);
+  if (command.sessions || !command.how.metrics.empty() || !command.segments.empty())
+    throw Error(ErrorKind::kInput,
+                "--sessions, --metrics, --segments: serve logs of pages; this one holds single "
+                "recommendations, which are scored by clicks a round");
+  const bool estimated = command.behavior == "estimated";
+  const ActionSource log = source_of_actions(
+      reader, estimated ? estimate_behavior(reader, command.how.threads) : nullptr);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
     if (policy.value != "uniform" && fs::is_directory(policy.value))
@@ -90,28 +112,23 @@ Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
                       policy.name, policy.value));
     candidates.push_back(
         {policy.name,
-         policy.value == "uniform" ? ActionTable::uniform(log) : ActionTable(policy.value, log),
+         policy.value == "uniform" ? ActionTable::uniform() : ActionTable(policy.value, log.shape),
          {}});
   }
   std::unique_ptr<ActionTable> q_hat;
-  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log);
+  if (!command.q_hat.empty()) q_hat = std::make_unique<ActionTable>(command.q_hat, log.shape);
   for (const Named& expected : parse_named(command.q_hat_expected, "--q-hat-expected")) {
     ActionCandidate& candidate = candidates[index_of(policies, expected.name, "--q-hat-expected")];
-    const ActionTable table(expected.value, log);
-    if (table.complete())
+    candidate.expected_q_hat.emplace(expected.value, log.shape);
+    if (candidate.expected_q_hat->complete())
       throw Error(ErrorKind::kInput, expected.value + ": expected shape (n_rounds)");
-    for (std::size_t i = 0; i < log.size(); ++i)
-      candidate.expected_q_hat.push_back(table.logged(i));
   }
-  std::unique_ptr<ActionTable> behavior;
-  if (command.behavior == "uniform")
-    behavior = std::make_unique<ActionTable>(ActionTable::uniform(log));
-  else if (!command.behavior.empty())
-    behavior = std::make_unique<ActionTable>(command.behavior, log);
+  const std::unique_ptr<ActionTable> behavior = behavior_table(command, log.shape);
   ActionEvaluation options{command.how};
   options.q_hat = q_hat.get();
   options.behavior = behavior.get();
   options.baseline = baseline_of(command, policies);
+  options.estimated = estimated;
   options.rng = Rng(reader.info().seed);
   return {evaluate_actions(log, candidates, options), {}};
 }
@@ -133,13 +150,15 @@ std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
 
 Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
                    const std::vector<Named>& policies) {
-  if (!command.behavior.empty())
-    throw Error(ErrorKind::kInput,
-                "--behavior: serves logs of single recommendations; a page log says its own");
   if (!command.q_hat.empty() || !command.q_hat_expected.empty())
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
                 "to the log");
+  if (command.behavior != "logged")
+    throw Error(ErrorKind::kInput,
+                fmt::format("--behavior {}: serves logs of single recommendations; pages are "
+                            "scored by logged propensities",
+                            command.behavior));
   std::vector<std::shared_ptr<Policy>> made;
   std::vector<Candidate> candidates;
   for (const Named& policy : policies) {
@@ -149,8 +168,11 @@ Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
   const std::unique_ptr<ProgressSink> progress = make_progress();
   EvaluateOptions options = command.how;
   const LogBatch first = reader.read(0, Columns{});
-  options.metrics = {"ctr"};
-  if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  if (options.metrics.empty()) {
+    options.metrics = {"ctr"};
+    if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
+  }
+  if (command.sessions) options.session_discount = command.discount;
   options.progress = progress.get();
   const int baseline = static_cast<int>(baseline_of(command, policies));
   const Rng rng(reader.info().seed);
@@ -210,24 +232,26 @@ std::string table(const std::vector<NamedCase>& cases) {
 
 /// Another tool's arrays: FILE.h5 --layout NAME.
 int evaluate_file(const EvaluateCommand& command) {
-  if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
-      !command.baseline.empty())
-    throw Error(ErrorKind::kInput,
-                "--layout: the arrays say what is judged; --policy, --q-hat, --q-hat-expected and "
-                "--baseline serve logs");
   const EvaluateOptions plain;
-  if (!command.behavior.empty() || !command.segments.empty() ||
-      command.how.interval != plain.interval || command.how.selection != plain.selection ||
-      !command.how.reward_range.empty() || command.how.max_weight != 0 ||
-      command.how.n_bootstrap != plain.n_bootstrap)
+  const EvaluateOptions& how = command.how;
+  if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
+      !command.baseline.empty() || command.behavior != "logged" || command.sessions ||
+      command.discount != 1 || !how.metrics.empty() || !command.segments.empty())
+    throw Error(ErrorKind::kInput,
+                "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
+                "--q-hat-expected, --baseline, --metrics, --segments, --sessions and --discount "
+                "serve logs");
+  if (how.interval != plain.interval || how.selection != plain.selection ||
+      !how.reward_range.empty() || how.max_weight != plain.max_weight ||
+      how.n_bootstrap != plain.n_bootstrap)
     throw Error(
         ErrorKind::kInput,
         "--layout: every case has the intervals and choices of its layout (docs/arrays.md); "
-        "--interval, --bootstrap, --reward-range, --max-weight, --selection and --behavior "
-        "serve logs");
+        "--interval, --bootstrap, --reward-range, --max-weight and --selection serve logs");
   ArrayOptions options;
-  options.estimators = command.how.estimators;
-  options.confidence = command.how.confidence;
+  options.estimators = how.estimators;
+  options.confidence = how.confidence;
+  options.threads = how.threads;
   const std::vector<NamedCase> cases =
       evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
   const std::string json = arrays_to_json(cases);
@@ -243,6 +267,11 @@ int evaluate_log(const EvaluateCommand& command) {
                 "--policy NAME=uniform|DIR|FILE.h5:DATASET: at least one is needed to score a log");
   const std::vector<Named> policies = parse_named(command.policies, "--policy");
   const LogReader reader(command.log);
+  if (command.discount != 1 && !command.sessions)
+    throw Error(ErrorKind::kInput, "--discount: is of sessions: give --sessions");
+  if (command.sessions && !command.segments.empty())
+    throw Error(ErrorKind::kInput,
+                "--segments: serves pages; those of one session may lie in several segments");
   const bool single = has_single_actions(reader);
   Scores scores =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
@@ -268,6 +297,7 @@ int evaluate_log(const EvaluateCommand& command) {
 
 void add_evaluate(CLI::App& app, Action& action) {
   auto command = std::make_shared<EvaluateCommand>();
+  command->how.metrics.clear();  // none named: those that the log has
   CLI::App* sub = app.add_subcommand("evaluate", "Score policies off-policy from any log");
   sub->footer(
       example("  rehearsal evaluate runs/first --policy random=uniform --policy "
@@ -289,6 +319,11 @@ void add_evaluate(CLI::App& app, Action& action) {
          "the logged actions (single recommendations); repeatable")
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
+  sub->add_option("--behavior", command->behavior,
+                  "Of single recommendations: propensities as logged, or estimated from the "
+                  "context by a cross-fitted multinomial logistic regression; or, for --selection "
+                  "pas_if, as logged and for every action: uniform, or a stored distribution")
+      ->type_name("logged|estimated|uniform|FILE.h5:DATASET");
   sub->add_option("--q-hat", command->q_hat,
                   "Expected reward of each action, in the shapes of a distribution")
       ->type_name("FILE.h5:DATASET");
@@ -307,9 +342,6 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "How auto chooses: slope, slope_plus_plus, or pas_if (single recommendations; "
                   "minutes a policy)")
       ->type_name("RULE");
-  sub->add_option("--behavior", command->behavior,
-                  "What wrote the log, for --selection pas_if: uniform, or a stored distribution")
-      ->type_name("uniform|FILE.h5:DATASET");
   sub->add_option("--interval", command->how.interval, "A name of 'rehearsal list intervals'")
       ->type_name("NAME");
   sub->add_option("--bootstrap", command->how.n_bootstrap, "Resamples of bootstrap intervals")
@@ -330,6 +362,17 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("A,B");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")
       ->type_name("NAME");
+  sub->add_option("--metrics", command->how.metrics,
+                  "Of pages; ctr, and ptr where purchases are recorded, by default")
+      ->delimiter(',')
+      ->type_name("A,B,C");
+  sub->add_flag("--sessions", command->sessions,
+                "Score the return of a user's session, where pages change users: by " +
+                    fmt::format("{}", fmt::join(session_estimators().names(), ", ")));
+  sub->add_option("--discount", command->discount,
+                  "Of a session's pages: page t counts as its t-th power, t from 0")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("G");
   sub->add_option("--confidence", command->how.confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->type_name("P");

@@ -9,6 +9,7 @@
 #include "analysis/trajectories.h"
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/literature/benchmarks.h"
 #include "sim/core/error.h"
 #include "sim/world/world.h"
 #include "users/click_model.h"
@@ -74,6 +75,7 @@ const std::vector<Kind>& kinds() {
       {"session_estimators", [] { return listed(trajectory_estimators()); }},
       {"intervals", [] { return listed(interval_kinds()); }},
       {"selection", [] { return listed(choice_rules()); }},
+      {"benchmarks", [] { return listed(benchmarks()); }},
   };
   return all;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/core/error.h"
 #include "sim/log/hdf5_file.h"
 
@@ -21,7 +23,7 @@ std::vector<std::string> group_names(const std::filesystem::path& path) {
   return groups;
 }
 
-ArrayGroup load_group(const std::filesystem::path& path, const std::string& group) {
+ArrayGroup open_group(const std::filesystem::path& path, const std::string& group) {
   const hdf5::Session session;
   const hdf5::File file(path);
   ArrayGroup out{file.name(), group, file.text_attribute("/" + group, "kind"), {}};
@@ -32,16 +34,35 @@ ArrayGroup load_group(const std::filesystem::path& path, const std::string& grou
     // Asked before reading: HDF5 would convert some other types without a word.
     if (!file.is_number("/" + dataset))
       throw Error(ErrorKind::kInput, out.where(name) + ": is not an array of numbers");
-    hdf5::Shape shape;
-    Array array;
-    array.values = file.read<double>("/" + dataset, &shape);
-    array.shape.assign(shape.begin(), shape.end());
-    out.inputs.emplace(name, std::move(array));
+    const hdf5::Shape shape = file.shape("/" + dataset);
+    out.inputs[name].shape.assign(shape.begin(), shape.end());
   }
   if (out.inputs.empty())
     throw Error(ErrorKind::kInput,
                 fmt::format("{}:{}: has no datasets in inputs/", out.file, group));
   return out;
+}
+
+ArrayGroup load_rows(const ArrayGroup& open, const std::vector<std::string>& by_row,
+                     std::size_t first, std::size_t n) {
+  const hdf5::Session session;
+  const hdf5::File file(open.file);
+  ArrayGroup out = open;
+  for (auto& [name, array] : out.inputs) {
+    const std::string path = "/" + open.name + "/inputs/" + name;
+    if (std::find(by_row.begin(), by_row.end(), name) == by_row.end()) {
+      array.values = file.read<double>(path);
+      continue;
+    }
+    array.values = file.read_rows(path, first, n);
+    array.shape[0] = n;
+    out.first_row[name] = first;
+  }
+  return out;
+}
+
+ArrayGroup load_group(const std::filesystem::path& path, const std::string& group) {
+  return load_rows(open_group(path, group), {}, 0, 0);
 }
 
 }  // namespace rehearsal

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sim/core/error.h"
+#include "sim/log/array_file.h"
 #include "sim/log/files.h"
 #include "sim/log/hdf5_file.h"
 #include "sim/log/log.h"
@@ -11,16 +12,34 @@ namespace rehearsal {
 
 namespace {
 
-Array read_array(const hdf5::File& file, const std::string& path) {
-  // Asked before reading: HDF5 would convert some other types without a word.
+/// Asked before reading: HDF5 would convert some other types without a word.
+void require_numbers(const hdf5::File& file, const std::string& path) {
   if (!file.is_number(path))
     throw Error(ErrorKind::kInput,
                 fmt::format("{}:{}: is not an array of numbers", file.name(), path));
+}
+
+Array read_array(const hdf5::File& file, const std::string& path) {
+  require_numbers(file, path);
   hdf5::Shape shape;
   Array array;
   array.values = file.read<double>(path, &shape);
   array.shape.assign(shape.begin(), shape.end());
   return array;
+}
+
+struct Reference {
+  std::string file;
+  std::string dataset;  // its path, from '/' on
+};
+
+Reference parse(const std::string& reference) {
+  const std::size_t colon = reference.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == reference.size())
+    throw Error(ErrorKind::kInput, fmt::format("'{}': expected FILE.h5:DATASET", reference));
+  std::string dataset = reference.substr(colon + 1);
+  if (dataset[0] != '/') dataset = "/" + dataset;
+  return {reference.substr(0, colon), dataset};
 }
 
 }  // namespace
@@ -50,13 +69,25 @@ Arrays load_arrays(const std::filesystem::path& file) {
 }
 
 Array load_dataset(const std::string& reference) {
-  const std::size_t colon = reference.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == reference.size())
-    throw Error(ErrorKind::kInput, fmt::format("'{}': expected FILE.h5:DATASET", reference));
-  std::string dataset = reference.substr(colon + 1);
-  if (dataset[0] != '/') dataset = "/" + dataset;
+  const Reference at = parse(reference);
   const hdf5::Session session;
-  return read_array(hdf5::File(reference.substr(0, colon)), dataset);
+  return read_array(hdf5::File(at.file), at.dataset);
+}
+
+std::vector<std::size_t> dataset_shape(const std::string& reference) {
+  const Reference at = parse(reference);
+  const hdf5::Session session;
+  const hdf5::File file(at.file);
+  require_numbers(file, at.dataset);
+  const hdf5::Shape shape = file.shape(at.dataset);
+  return {shape.begin(), shape.end()};
+}
+
+std::vector<double> load_dataset_rows(const std::string& reference, std::size_t first,
+                                      std::size_t n) {
+  const Reference at = parse(reference);
+  const hdf5::Session session;
+  return hdf5::File(at.file).read_rows(at.dataset, first, n);
 }
 
 }  // namespace rehearsal

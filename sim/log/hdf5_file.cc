@@ -368,6 +368,26 @@ void File::read_into(const Handle& dataset, const std::string& path, Number numb
         "read dataset " + path);
 }
 
+std::vector<double> File::read_rows(const std::string& path, std::size_t first,
+                                    std::size_t n) const {
+  const Handle dataset = open(path);
+  Shape count = shape_of(dataset, path), start(count.size(), 0);
+  REHEARSAL_CHECK(!count.empty() && first + n <= count[0]);
+  start[0] = first;
+  count[0] = n;
+  const Handle file(H5Dget_space(dataset.get()), H5Sclose), memory = space_of(count);
+  std::size_t size = 1;
+  for (const hsize_t d : count) size *= static_cast<std::size_t>(d);
+  std::vector<double> values(size);
+  if (size == 0) return values;
+  check(H5Sselect_hyperslab(file.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(),
+                            nullptr) >= 0 &&
+            H5Dread(dataset.get(), memory_type(Number::kF64), memory.get(), file.get(), H5P_DEFAULT,
+                    values.data()) >= 0,
+        "read dataset " + path);
+  return values;
+}
+
 std::vector<std::string> File::texts(const std::string& path) const {
   const Handle dataset = open(path);
   const Shape shape = shape_of(dataset, path);

@@ -164,6 +164,8 @@ class File {
     if (shape != nullptr) *shape = found;
     return values;
   }
+  /// Rows [first, first + n) of a dataset that has so many.
+  std::vector<double> read_rows(const std::string& path, std::size_t first, std::size_t n) const;
   std::vector<std::string> texts(const std::string& path) const;
   std::uint64_t attribute(const std::string& object, const std::string& name) const;
   /// A text, of fixed or variable length; "" where there is no such attribute.

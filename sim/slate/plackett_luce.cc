@@ -75,6 +75,13 @@ class PlackettLuce final : public SlateDistribution {
 
   void marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
     const std::size_t m = n_choices(i);
+    if (n_positions(i) == 1) {
+      for (std::size_t c = 0; c < m; ++c) {
+        const auto choice = static_cast<std::uint16_t>(c);
+        prefix_probabilities(i, {&choice, 1}, {&out(0, static_cast<Eigen::Index>(c)), 1});
+      }
+      return;
+    }
     out.setZero();
     integrate(
         i,
@@ -88,6 +95,7 @@ class PlackettLuce final : public SlateDistribution {
 
   void position_probabilities(std::size_t i, std::span<const std::uint16_t> slate,
                               std::span<double> out) const override {
+    if (slate.size() == 1) return prefix_probabilities(i, slate, out);
     std::fill_n(out.begin(), slate.size(), 0.0);
     integrate(
         i, [&](std::size_t k, std::size_t) -> double& { return out[k]; },

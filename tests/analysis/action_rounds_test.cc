@@ -144,6 +144,40 @@ TEST_CASE("chunks, one pass and terms agree, whatever the number of rounds") {
   CHECK_THROWS_AS(estimate("ips", ActionRounds{}), Error);
 }
 
+TEST_CASE("sums of rounds that are added apart are those of all, whatever the threads") {
+  const std::size_t n = 2 * kActionBlock + 77;
+  std::vector<std::uint32_t> action(n);
+  std::vector<double> reward(n), weight(n), q(n), direct(n);
+  Stream draw = Rng(9).stream(Draw::kWorld, {});
+  for (std::size_t i = 0; i < n; ++i) {
+    reward[i] = 1e4 + draw.uniform();
+    weight[i] = 2 * draw.uniform();
+    q[i] = direct[i] = draw.uniform();
+  }
+  ActionRounds rounds;
+  rounds.n_actions = 1;
+  rounds.action = action;
+  rounds.reward = reward;
+  rounds.weight = weight;
+  rounds.shown_q_hat = q;
+  rounds.direct = direct;
+  const std::vector<Estimator> all{parse_estimator("ips"), parse_estimator("snips"),
+                                   parse_estimator("sndr")};
+  const auto one = estimate_actions(all, rounds, 1), three = estimate_actions(all, rounds, 3);
+  for (std::size_t e = 0; e < all.size(); ++e) {
+    CHECK(one[e].value == three[e].value);
+    CHECK(one[e].standard_error == three[e].standard_error);
+    const std::vector<double> terms = action_terms(all[e], rounds);
+    const double mean = std::accumulate(terms.begin(), terms.end(), 0.0) / static_cast<double>(n);
+    CHECK(one[e].value == Approx(mean).epsilon(1e-12));
+    if (e > 0) continue;
+    double squares = 0;
+    for (const double term : terms) squares += (term - mean) * (term - mean);
+    const auto rows = static_cast<double>(n);
+    CHECK(one[e].standard_error == Approx(std::sqrt(squares / rows / (rows - 1))).epsilon(1e-10));
+  }
+}
+
 TEST_CASE("standard errors are the spread of estimates over many logs") {
   const SmallActions world(8);
   constexpr int kLogs = 400;

@@ -120,3 +120,26 @@ TEST_CASE("a rule that names what was not computed is refused") {
   rule.correction = "hom";
   CHECK_THROWS_AS(apply_gate(rule, policies), Error);
 }
+
+TEST_CASE(
+    "an estimate that rests on too little decides nothing, and the reason says what is short") {
+  GateRule rule;
+  rule.least_ess = 100;
+  rule.least_successes = 25;
+  const auto with = [](double ess, double value, double error) {
+    PolicyResult policy = judged("p", -0.3, 0.01);
+    policy.estimates[0].ess = ess;
+    policy.estimates[0].value = value;
+    policy.estimates[0].standard_error = error;
+    return policy;
+  };
+  CHECK(offline(rule, with(100, 0.05, 0.01)) == Verdict::kReject);
+  CHECK(offline(rule, with(99, 0.05, 0.01)) == Verdict::kHold);
+  CHECK(offline(rule, with(100, 0.0499, 0.01)) == Verdict::kHold);
+  CHECK(offline(rule, with(100, 0, 0)) == Verdict::kHold);
+  std::vector<PolicyResult> policies{with(40, 0.05, 0.01)};
+  apply_gate(rule, policies);
+  CHECK_THAT(policies[0].reason,
+             Catch::Contains("CTR lift is not known: 40 effective pages, 100 asked for"));
+  CHECK(policies[0].live_verdict == Verdict::kPromote);  // the truth is not asked
+}

@@ -1,5 +1,7 @@
 #include "analysis/influence_tree.h"
 
+#include <cmath>
+
 #include "sim/core/error.h"
 #include "tests/catch.h"
 
@@ -34,30 +36,60 @@ struct Log {
   }
 };
 
-double estimate(const std::vector<double>& weights, const std::vector<double>& reward) {
-  double sum = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * reward[i];
-  return sum / static_cast<double>(weights.size());
+/// Mean and standard error of w r.
+struct Mean {
+  double value = 0, error = 0;
+};
+
+Mean estimate(const std::vector<double>& weights, const std::vector<double>& reward) {
+  const auto n = static_cast<double>(weights.size());
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    sum += weights[i] * reward[i];
+    squares += weights[i] * reward[i] * weights[i] * reward[i];
+  }
+  return {sum / n, std::sqrt((squares / n - sum / n * sum / n) / (n - 1))};
 }
+
+std::vector<double> column(const Log& log, Eigen::Index candidate) {
+  std::vector<double> out(log.reward.size());
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = log.problem.weights(static_cast<Eigen::Index>(i), candidate);
+  return out;
+}
+
+/// The share of users whose reward depends on both actions and who are scored by the own one alone.
+double misjudged(const InfluenceTree& tree) {
+  constexpr int kGrid = 200;
+  double n = 0;
+  for (int a = 0; a < kGrid; ++a)
+    for (int b = 0; b < kGrid; ++b)
+      n += tree.choose(std::vector<double>{(a + .5) / kGrid, (b + .5) / kGrid}) == 1 ? 1 : 0;
+  return .5 * n / (kGrid * kGrid);
+}
+
+/// E[w_own r] - V of these users: 2 (.5 * .8) in place of 2 (.8 * .8).
+constexpr double kBias = 2 * .5 * .8 - 2 * .8 * .8;
 
 }  // namespace
 
 TEST_CASE("the tree gives each kind of user the influence set that serves it") {
-  const Log log(20000, 51);
+  const Log log(20000, 51), fresh(20000, 55);
   Stream stream = Rng(1).stream(Draw::kBehaviorModel, {});
   const InfluenceTree tree(log.problem, {5, 100, 30, .1}, stream);
   CHECK(tree.n_segments() > 1);
-  std::size_t right = 0, n = 0;
-  for (double x = -.95; x < 1; x += .1)
-    for (double y = .05; y < 1; y += .1, ++n)
-      right += tree.choose(std::vector<double>{x, y}) == (x > 0 ? 0u : 1u) ? 1 : 0;
-  CHECK(static_cast<double>(right) >= .85 * static_cast<double>(n));
-  std::vector<double> own(log.reward.size());
-  for (std::size_t i = 0; i < own.size(); ++i)
-    own[i] = log.problem.weights(static_cast<Eigen::Index>(i), 1);
-  const double adaptive = estimate(tree.weights(log.problem), log.reward);
-  CHECK(std::abs(adaptive - log.truth) < .05);
-  CHECK(std::abs(estimate(own, log.reward) - log.truth) > .1);
+  // On rounds that it was not grown on its mean is known: the truth and its own bias.
+  const double bias = misjudged(tree) * kBias;
+  const Mean adaptive = estimate(tree.weights(fresh.problem), fresh.reward);
+  CHECK(std::abs(adaptive.value - fresh.truth - bias) < 4 * adaptive.error);
+  const Mean both = estimate(column(fresh, 0), fresh.reward);
+  const Mean own = estimate(column(fresh, 1), fresh.reward);
+  CHECK(std::abs(both.value - fresh.truth) < 4 * both.error);
+  CHECK(std::abs(own.value - fresh.truth - .5 * kBias) < 4 * own.error);
+  // Squared errors: below either set for everybody.
+  const double squared = bias * bias + adaptive.error * adaptive.error;
+  CHECK(squared < both.error * both.error);
+  CHECK(squared < .25 * kBias * kBias + own.error * own.error);
 }
 
 TEST_CASE("where the smallest set is right for all the tree takes it for all") {

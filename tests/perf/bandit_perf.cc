@@ -1,6 +1,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <functional>
 #include <numeric>
@@ -8,6 +9,7 @@
 #include "analysis/action_rounds.h"
 #include "analysis/marginal_weights.h"
 #include "sim/core/rng.h"
+#include "sim/engine/parallel.h"
 
 using namespace rehearsal;
 
@@ -147,6 +149,54 @@ void marginalized(benchmark::State& state, bool joint) {
       });
 }
 
+/// Steps of a generator that never leaves the registers.
+double spin(std::uint64_t n) {
+  std::uint64_t x = n + 1;
+  for (std::uint64_t i = 0; i < n; ++i) x = x * 6364136223846793005U + 1442695040888963407U;
+  return static_cast<double>(x >> 40);
+}
+
+double seconds(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// All threads of the machine against one, beside what a pure-ALU loop gains from them, turn by
+/// turn. Counters: gain, alu_gain: one thread's time over theirs.  of_alu: the share of the bound.
+void threads(benchmark::State& state, const std::string& name) {
+  static constexpr std::uint64_t kSpins = 1 << 25;
+  static constexpr std::size_t kParts = 16;
+  const Columns& c = columns();
+  const Estimator estimator = parse_estimator(name);
+  const auto spin_on = [&](int n) {
+    return seconds([&] {
+      parallel_for(kParts, n, [](std::size_t) { benchmark::DoNotOptimize(spin(kSpins / kParts)); });
+    });
+  };
+  const auto estimate_on = [&](int n) {
+    return seconds([&] {
+      benchmark::DoNotOptimize(estimate_actions(std::span(&estimator, 1), c.rounds(), n));
+    });
+  };
+  std::vector<double> one, all, alu_one, alu_all;
+  for (auto _ : state) {
+    alu_one.push_back(spin_on(1));
+    one.push_back(estimate_on(1));
+    alu_all.push_back(spin_on(0));
+    all.push_back(estimate_on(0));
+    state.SetIterationTime(all.back());
+  }
+  // The best of each: other programs only ever take away.
+  const auto best = [](const std::vector<double>& v) {
+    return *std::min_element(v.begin(), v.end());
+  };
+  state.counters["gain"] = best(one) / best(all);
+  state.counters["alu_gain"] = best(alu_one) / best(alu_all);
+  state.counters["of_alu"] = best(one) / best(all) * best(alu_all) / best(alu_one);
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kRounds));
+}
+
 #define REHEARSAL_PAIRED(...) \
   BENCHMARK_CAPTURE(__VA_ARGS__)->UseManualTime()->Unit(benchmark::kMillisecond)
 
@@ -160,5 +210,7 @@ REHEARSAL_PAIRED(modelled, switch_dr, "switch_dr_10", 398);
 REHEARSAL_PAIRED(modelled, dros, "dros_100", 387);
 REHEARSAL_PAIRED(marginalized, mipw_product, false);
 REHEARSAL_PAIRED(marginalized, mipw_joint, true);
+REHEARSAL_PAIRED(threads, ipw, "ips");
+REHEARSAL_PAIRED(threads, dr, "dr");
 
 }  // namespace

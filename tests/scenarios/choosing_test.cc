@@ -154,6 +154,11 @@ TEST_CASE("evaluate chooses on logs of single recommendations", "[choice][progra
   const auto modelled = chosen(
       campaign().evaluate({"--estimators", "auto", "--q-hat", campaign().arrays + ":q", "--json"}));
   CHECK(modelled["choice"]["considered"].size() == 13);
+  CHECK(plain["warnings"].dump().find("propensities are estimated") == std::string::npos);
+  const auto estimated =
+      chosen(campaign().evaluate({"--estimators", "auto", "--behavior", "estimated", "--json"}));
+  CHECK(estimated["choice"]["considered"].size() == 5);
+  CHECK(estimated["warnings"].dump().find("propensities are estimated") != std::string::npos);
   CHECK(modelled["stderr"].get<double>() <= plain["stderr"].get<double>());
   CHECK(std::abs(modelled["value"].get<double>() - 0.52) <
         4 * modelled["stderr"].get<double>() + 0.02);
@@ -195,6 +200,12 @@ TEST_CASE("pas_if is asked for by name and needs to know what wrote the log", "[
   CHECK(choice["estimator"] == best);
   const Called stored = with({"--behavior", campaign().arrays + ":mu", "--json"});
   CHECK(stored.out == uniform.out);
+  const Called estimated = with({"--behavior", "estimated"});
+  CHECK(estimated.status == 2);
+  CHECK_THAT(estimated.err, Catch::Contains("probabilities of every action"));
+  const Called unread = campaign().evaluate({"--estimators", "auto", "--behavior", "uniform"});
+  CHECK(unread.status == 2);
+  CHECK_THAT(unread.err, Catch::Contains("--selection pas_if"));
 }
 
 TEST_CASE("evaluate bounds single recommendations when it is told their range",

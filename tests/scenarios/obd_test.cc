@@ -50,7 +50,7 @@ std::string sample_folder() {
 
 ActionCandidate candidate(const std::string& name, const std::string& reference,
                           const ActionLog& log) {
-  return {name, ActionTable(reference, log), {}};
+  return {name, ActionTable(reference, log.shape), {}};
 }
 
 }  // namespace
@@ -145,10 +145,11 @@ TEST_CASE("scores of a small log agree with sums done by hand", "[obd]") {
     residual += w * (reward - q[3 * a + p]);
     for (std::size_t b = 0; b < 3; ++b) direct += pi[3 * b + p] * q[3 * b + p];
   }
-  const ActionTable q_hat(file + ":q", log);
+  const ActionTable q_hat(file + ":q", log.shape);
   ActionEvaluation options;
   options.q_hat = &q_hat;
-  const auto estimates = evaluate_actions(log, {candidate("pi", file + ":pi", log)}, options)[0];
+  const auto estimates =
+      evaluate_actions(source_of_actions(log), {candidate("pi", file + ":pi", log)}, options)[0];
   CHECK(value_of(estimates, "ips") == Approx(ips / 36).epsilon(1e-12));
   CHECK(value_of(estimates, "snips") == Approx(ips / weights).epsilon(1e-12));
   CHECK(value_of(estimates, "dm") == Approx(direct / 36).epsilon(1e-12));
@@ -176,13 +177,86 @@ TEST_CASE("stored distributions of every accepted shape give the same scores", "
     candidates.push_back(candidate(name, file + name, log));
   ActionEvaluation options;
   options.baseline = 0;
-  const auto estimates = evaluate_actions(log, candidates, options);
+  const auto estimates = evaluate_actions(source_of_actions(log), candidates, options);
   for (const auto& of_shape : estimates)
     for (std::size_t e = 0; e < of_shape.size(); ++e) {
       CHECK(of_shape[e].value == estimates[0][e].value);
       CHECK(of_shape[e].lift->value == Approx(0).margin(1e-12));
       CHECK(of_shape[e].lift_standard_error == Approx(0).margin(1e-12));
     }
+}
+
+TEST_CASE("shards and threads change no score of single actions", "[obd]") {
+  const Folder folder;
+  import_obd(ObdFixture::write(folder.path() / "random"), "", folder.path() / "log");
+  const ActionLog whole = read_action_log(LogReader(folder.path() / "log"));
+  Arrays arrays{{"pi", {{36, 3}, {}}}, {"q", {{36, 3}, {}}}, {"r", {{36}, {}}}};
+  for (std::size_t i = 0; i < 36; ++i) {
+    const double high = 0.3 + 0.005 * static_cast<double>(i);
+    for (const double p : {high, 0.7 - high / 2, 0.3 - high / 2}) arrays["pi"].values.push_back(p);
+    for (std::size_t a = 0; a < 3; ++a)
+      arrays["q"].values.push_back(0.1 * static_cast<double>((i + a) % 7));
+    arrays["r"].values.push_back(0.5 - 0.01 * static_cast<double>(i));
+  }
+  save_arrays(folder.path() / "p.h5", arrays);
+  const std::string file = (folder.path() / "p.h5").string() + ":";
+  constexpr std::size_t kRows = 7;
+  const ActionSource parts{whole.shape, 6, [&](std::size_t shard) {
+                             ActionLog part;
+                             part.shape = whole.shape;
+                             part.first_round = shard * kRows;
+                             const std::size_t end = std::min<std::size_t>(36, (shard + 1) * kRows);
+                             for (std::size_t i = shard * kRows; i < end; ++i) {
+                               part.user.push_back(whole.user[i]);
+                               part.action.push_back(whole.action[i]);
+                               part.position.push_back(whole.position[i]);
+                               part.reward.push_back(whole.reward[i]);
+                               part.pscore.push_back(whole.pscore[i]);
+                             }
+                             return part;
+                           }};
+  const std::vector<ActionCandidate> candidates{candidate("pi", file + "pi", whole),
+                                                {"uniform", ActionTable::uniform(), {}}};
+  const ActionTable q_hat(file + "q", whole.shape);
+  ActionEvaluation options;
+  options.q_hat = &q_hat;
+  options.baseline = 1;
+  options.estimators = {"ips", "snips", "dm", "dr", "sndr", "auto"};
+  // Of standard errors, of resamples and of users' rows.
+  options.interval = GENERATE(as<std::string>(), "normal", "bootstrap", "bca_bootstrap");
+  options.threads = 1;
+  const auto at_once = evaluate_actions(source_of_actions(whole), candidates, options);
+  const auto one = evaluate_actions(parts, candidates, options);
+  options.threads = 3;
+  const auto three = evaluate_actions(parts, candidates, options);
+  for (std::size_t e = 0; e < one[0].size(); ++e) {
+    CHECK(one[0][e].low == three[0][e].low);
+    CHECK(one[0][e].low == Approx(at_once[0][e].low).epsilon(1e-9));
+    CHECK(one[0][e].choice.has_value() == (one[0][e].estimator == "auto"));
+    if (one[0][e].choice) CHECK(one[0][e].choice->estimator == at_once[0][e].choice->estimator);
+    CHECK(one[0][e].value == three[0][e].value);
+    CHECK(one[0][e].lift_standard_error == three[0][e].lift_standard_error);
+    CHECK(one[0][e].value == Approx(at_once[0][e].value).epsilon(1e-12));
+    CHECK(one[0][e].standard_error == Approx(at_once[0][e].standard_error).epsilon(1e-10));
+    CHECK(one[0][e].lift->low == Approx(at_once[0][e].lift->low).epsilon(1e-10));
+    CHECK(one[0][e].ess == Approx(at_once[0][e].ess).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("propensities of a policy that changed over time are used round by round", "[obd]") {
+  // Two policies one after the other, known round by round alone: action 0 with 1/2, then 1/10.
+  ActionLog log;
+  log.shape = {4, 2, 1};
+  log.user = {0, 1, 2, 3};
+  log.action = {0, 1, 0, 1};
+  log.position = {0, 0, 0, 0};
+  log.reward = {1, 1, 1, 0};
+  log.pscore = {0.5, 0.5, 0.1, 0.9};
+  ActionEvaluation options;
+  options.estimators = {"ips"};
+  const auto estimates =
+      evaluate_actions(source_of_actions(log), {{"uniform", ActionTable::uniform(), {}}}, options);
+  CHECK(estimates[0][0].value == Approx((1 + 1 + 5) / 4.0).epsilon(1e-14));
 }
 
 TEST_CASE("a stored distribution that is none is refused by name", "[obd]") {
@@ -199,7 +273,7 @@ TEST_CASE("a stored distribution that is none is refused by name", "[obd]") {
                                        {"logged", {{36}, std::vector<double>(36, 0.5)}}});
   const std::string file = (folder.path() / "p.h5").string() + ":";
   const auto score = [&](const std::string& name, const ActionEvaluation& options) {
-    evaluate_actions(log, {candidate("x", file + name, log)}, options);
+    evaluate_actions(source_of_actions(log), {candidate("x", file + name, log)}, options);
   };
   check_mentions(input_error([&] { score("sums", {}); }), {"p.h5:sums", "0.8999", "not to 1"});
   check_mentions(input_error([&] { score("nan", {}); }), {"p.h5:nan", "value 4"});
@@ -209,7 +283,7 @@ TEST_CASE("a stored distribution that is none is refused by name", "[obd]") {
   ActionEvaluation options;
   options.estimators = {"dm"};
   check_mentions(input_error([&] { score("logged", options); }), {"dm", "--q-hat"});
-  const ActionTable q_hat(file + "sums", log);
+  const ActionTable q_hat(file + "sums", log.shape);
   options.q_hat = &q_hat;
   check_mentions(input_error([&] { score("logged", options); }), {"--q-hat-expected"});
 }
@@ -288,16 +362,18 @@ TEST_CASE("the sample's scores agree with the Open Bandit Pipeline's", "[obd]") 
     CHECK(largest_ratio_error(in_log_order(own + "pscore", rows).values, log.pscore) < 1e-12);
     CHECK(in_log_order(own + "reward", rows).values == log.reward);
     const std::string stored = (folder.path() / (source + ".h5")).string();
-    save_arrays(stored, {{"q_lr", in_log_order(own + "q_lr_factual", rows)}});
+    Arrays arrays{{"q_lr", in_log_order(own + "q_lr_factual", rows)}};
+    for (const char* policy : {"dm_term_lr_random", "dm_term_lr_bts"})
+      arrays[policy] = in_log_order(own + policy, rows);
+    save_arrays(stored, arrays);
     for (const std::string policy : {"random", "bts"})
       for (const std::string q : {"tab", "lr"}) {
         ActionCandidate judged = candidate(policy, reference + "action_dist_" + policy, log);
-        if (q == "lr")
-          judged.expected_q_hat = in_log_order(own + "dm_term_lr_" + policy, rows).values;
-        const ActionTable q_hat(q == "lr" ? stored + ":q_lr" : own + "q_tabular", log);
+        if (q == "lr") judged.expected_q_hat.emplace(stored + ":dm_term_lr_" + policy, log.shape);
+        const ActionTable q_hat(q == "lr" ? stored + ":q_lr" : own + "q_tabular", log.shape);
         ActionEvaluation options;
         options.q_hat = &q_hat;
-        check_against_pipeline(evaluate_actions(log, {judged}, options)[0],
+        check_against_pipeline(evaluate_actions(source_of_actions(log), {judged}, options)[0],
                                reference + "log_" + source + "__eval_" + policy + "/", q);
       }
   }
@@ -353,6 +429,16 @@ TEST_CASE("the program imports and scores a campaign in the published format", "
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
     CHECK(call_program(arguments).status == 2);
   }
+  const auto estimated = call_program(
+      {"evaluate", log, "--policy", "random=uniform", "--behavior", "estimated", "--json"});
+  INFO(estimated.err);
+  REQUIRE(estimated.status == 0);
+  const auto ips = nlohmann::json::parse(estimated.out)["policies"][0]["estimates"][0];
+  CHECK(ips["warnings"].dump().find("propensities are estimated") != std::string::npos);
+  const auto logged = call_program({"evaluate", log, "--policy", "random=uniform", "--json"});
+  CHECK(ips["value"] != nlohmann::json::parse(logged.out)["policies"][0]["estimates"][0]["value"]);
+  CHECK(call_program({"evaluate", log, "--policy", "random=uniform", "--behavior", "guessed"})
+            .status == 2);
   fs::resize_file(folder.path() / "log" / "shard_00000.h5", 100);
   const auto cut = call_program({"evaluate", log, "--policy", "random=uniform"});
   CHECK(cut.status == 2);

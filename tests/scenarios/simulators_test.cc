@@ -49,6 +49,16 @@ double live(const json& results, const std::string& policy, const std::string& m
 
 }  // namespace
 
+TEST_CASE("every off-policy learner runs from its scenario to a verdict", "[program]") {
+  const json results =
+      run_small("off_policy_learners",
+                {"log.pages=20000", "world.users=8000", "policies.banditnet.baselines=[1]"});
+  check_complete(results);
+  const double logging = live(results, "logging", "ctr");
+  for (const std::string policy : {"poem", "lower_bound", "log_smoothing"})
+    CHECK(live(results, policy, "ctr") > 0.97 * logging);
+}
+
 TEST_CASE("scenario recogym runs and its users click what they have viewed") {
   const json results = run_small("recogym");
   check_complete(results);

@@ -205,3 +205,82 @@ TEST_CASE("a second call of a study runs nothing again and prints the same") {
   CHECK_THAT(bytes_of(out + "/arms.csv"), Catch::Contains("log.pages=600,popular,ctr,2,"));
   CHECK(call_program({"study", file.file, "--out", file.folder.path()}).status == 2);
 }
+
+TEST_CASE("decisions of a log against those of the exact truth, by hand") {
+  Study study;
+  study.seeds = {1, 2};
+  study.sizes = {0.25, 1};
+  Scenario scenario;
+  scenario.log.pages = 1000;
+  scenario.log.train_share = 0.2;
+  scenario.estimate.estimators = {"iips"};
+  scenario.gate.rule.correction = "none";
+  const std::vector<StudyJob> jobs{{"x", 0, 1, scenario}, {"y", 0, 2, scenario}};
+  const auto world = [](double first, double second, double half) {
+    const auto hold = Verdict::kHold;  // verdicts that are given do not count
+    return made_up({made_up("a", 0.02, first, half, hold, hold),
+                    made_up("b", -0.01, second, half, hold, hold)});
+  };
+  // World 1: all open, then both right. World 2: both wrong, then a right and b open.
+  const DecisionTables tables = decide_all(study, jobs,
+                                           {{world(0.01, 0.01, 0.04), world(0.02, -0.02, 0.01)},
+                                            {world(-0.05, 0.05, 0.04), world(0.02, 0.001, 0.01)}});
+  REQUIRE(tables.decisions.size() == 2);
+  const DecisionRow& small = tables.decisions[0];
+  CHECK(small.pages == Approx(200));
+  CHECK(small.n == 4);
+  CHECK(small.right == 0);
+  CHECK(small.hold == Approx(0.5));
+  CHECK(small.wrong_promote == Approx(0.25));
+  CHECK(small.wrong_reject == Approx(0.25));
+  CHECK(small.regret == Approx((0.02 + 0.03) / 2));  // the baseline, and b in the place of a
+  const DecisionRow& large = tables.decisions[1];
+  CHECK(large.pages == Approx(800));
+  CHECK(large.right == Approx(0.75));
+  CHECK(large.hold == Approx(0.25));
+  CHECK(large.regret == Approx(0).margin(1e-12));
+  CHECK(large.two_errors(0.5) == Approx(0.5));
+  REQUIRE(tables.pages.size() == 1);
+  CHECK(std::isnan(tables.pages[0].found));
+  // Strengths 0.02 / 0.005 and 0.01 / 0.005 at 800 pages: the mean of two normal tails is 0.8.
+  const auto tail = [](double strength, double pages) {
+    return 0.5 * std::erfc(-(strength * std::sqrt(pages / 800) - 1.959964) / std::sqrt(2.0));
+  };
+  const double pages = tables.pages[0].projected;
+  CHECK(0.5 * (tail(4, pages) + tail(2, pages)) == Approx(0.8));
+  CHECK(tables.pages[0].factor == Approx(1));
+}
+
+TEST_CASE("one log is judged at every size that a study names, and again at none") {
+  const StudyFile file(
+      "set: {log.pages: 2000, live.pages: 300, estimate.interval: normal}\narms: [popular]\n"
+      "decisions: {sizes: [0.25, 1]}\nfull: {seeds: 2}\n");
+  const std::string out = file.folder.path("out");
+  const Called first = call_program({"study", file.file, "--out", out});
+  INFO(first.err << first.out);
+  REQUIRE(first.status == 0);
+  CHECK_THAT(first.out, Catch::Contains("factor over iips"));
+  CHECK_THAT(bytes_of(out + "/decisions.csv"), Catch::Contains("iips,300,2,"));
+  const Study study = load_study(file.file);
+  const std::vector<StudyJob> jobs = jobs_of(study);
+  const std::vector<std::vector<Results>> results = results_by_size(study, jobs, out);
+  REQUIRE(results.size() == 1);
+  REQUIRE(results[0].size() == 2);
+  const auto error = [&](std::size_t size) {
+    return results[0][size].policies.at(1).estimates.at(0).standard_error;
+  };
+  CHECK(error(0) > 1.4 * error(1));  // a quarter of the users
+  CHECK(!fs::exists(out + "/jobs/" + jobs[0].name + "/log"));
+  const Called again = call_program({"study", file.file, "--out", out, "--threads", "1"});
+  CHECK(again.out == first.out);
+  CHECK(load_study(file.file, true).seeds == std::vector<std::int64_t>{1, 2});
+  CHECK(call_program({"study", file.file, "--out", out, "--full"}).status == 0);
+}
+
+TEST_CASE("sizes of decisions are refused where they mean nothing") {
+  CHECK_THAT(error_of("decisions: {sizes: [1, 0.5]}\n"), Catch::Contains("ascending"));
+  CHECK_THAT(error_of("decisions: {sizes: [2]}\n"), Catch::Contains("[1e-06, 1]"));
+  CHECK_THAT(error_of("decisions: {size: [1]}\n"), Catch::Contains("did you mean 'sizes'?"));
+  const StudyFile file("seeds: 1\n");
+  CHECK_THROWS_WITH(load_study(file.file, true), Catch::Contains("full: is missing"));
+}

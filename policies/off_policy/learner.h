@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policies/module_scorer.h"
+#include "policies/off_policy/logged_pages.h"
+#include "policies/off_policy/score_network.h"
+#include "sim/policy.h"
+
+// What off-policy learners of page orders share: a Plackett-Luce policy over modules whose logits a
+// linear or neural model gives, and its training on logged pages. A learner is one .cc beside this
+// file with a LearningMethod of its own.
+namespace rehearsal {
+
+/// What a learner raises, page by page.
+class PageObjective {
+ public:
+  virtual ~PageObjective() = default;
+  /// Before an epoch, for what depends on the model as it stands.
+  virtual void start_epoch(const LoggedPages& /*pages*/, ScoreNetwork& /*network*/) {}
+  /// Args: logits: (n_eligible) of page i.  epoch: draws are addressed by it and the page.
+  ///       gradient: (n_eligible) zeros; set to the page's gradient with respect to its logits.
+  virtual void gradient(const LoggedPages& pages, std::size_t i, std::span<const double> logits,
+                        int epoch, std::span<double> gradient) const = 0;
+};
+
+/// Keys that every learner has.
+struct LearnerConfig {
+  std::string reward = "click";
+  std::vector<std::int64_t> hidden;
+  std::int64_t steps = 4000;
+  std::int64_t batch = 256;
+  double learning_rate = 0.01;
+  double weight_decay = 0.3;
+  std::string serve = "sample";
+
+  /// Puts the table of these keys in front of a learner's own.
+  Fields fields();
+};
+
+/// One training: the pages, and how a model climbs an objective.
+class Training {
+ public:
+  Training(const FitContext& context, const LearnerConfig& config, const LoggedPages& pages,
+           std::size_t n_modules)
+      : context_(context), config_(config), pages_(pages), n_modules_(n_modules) {}
+
+  const LoggedPages& pages() const { return pages_; }
+  const FitContext& context() const { return context_; }
+  /// The same training on other pages, which must outlive it.
+  Training on(const LoggedPages& pages) const {
+    return Training(context_, config_, pages, n_modules_);
+  }
+  /// An untrained model: every page equally likely.
+  ScoreNetwork start() const;
+  /// The same, its modules' odds those of the log (maximum likelihood of Plackett-Luce, whatever
+  /// the context; Hunter, Annals of Statistics 2004): pages as they are shown today, on average.
+  ScoreNetwork behavior_start() const;
+  /// Ascends by Adam with decoupled decay in config.steps steps, the rate falling linearly to 0.
+  /// Raises: Error(kRuntime) when a parameter stops being finite.
+  void ascend(PageObjective& objective, ScoreNetwork& network) const;
+
+ private:
+  void check_finite(const ScoreNetwork& network) const;
+
+  const FitContext& context_;
+  const LearnerConfig& config_;
+  const LoggedPages& pages_;
+  std::size_t n_modules_;
+};
+
+/// From logged pages to a model.
+class LearningMethod {
+ public:
+  virtual ~LearningMethod() = default;
+  virtual ScoreNetwork learn(const Training& training) const = 0;
+};
+
+/// Calls body(i, logits) for every page, logits (n_eligible) of the network as it stands.
+void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
+                   const std::function<void(std::size_t, std::span<const double>)>& body);
+
+/// A policy that learns by `method`.
+std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
+                                                std::unique_ptr<const LearningMethod> method,
+                                                const Schema& schema);
+
+}  // namespace rehearsal

@@ -1,0 +1,28 @@
+#include "scenarios/literature/benchmarks.h"
+
+#include "scenarios/literature/makers.h"
+
+namespace rehearsal {
+
+const Registry<BenchmarkEntry>& benchmarks() {
+  static const Registry<BenchmarkEntry> table(
+      "benchmark",
+      {
+          {"cascade_dr",
+           "slates of independent slots whose rewards interact; Cascade-DR beside IPS",
+           "Kiyohara et al., WSDM 2022", describe_cascade_dr, make_cascade_dr},
+          {"obp_slate", "slates without repetition under uniform logging, rewards in cascade",
+           "Saito et al., Open Bandit Pipeline (2021), slate quickstart", describe_obp_slate,
+           make_obp_slate},
+          {"obp_bandit", "single actions with logistic rewards; the basic estimators",
+           "Saito et al., Open Bandit Pipeline (2021), synthetic quickstart", describe_obp_bandit,
+           make_obp_bandit},
+          {"mips", "many actions that users see through a few categories",
+           "Saito and Joachims, ICML 2022", describe_mips, make_mips},
+          {"aips", "long slates whose users differ in which positions move which rewards",
+           "Kiyohara et al., KDD 2023", describe_aips, make_aips},
+      });
+  return table;
+}
+
+}  // namespace rehearsal

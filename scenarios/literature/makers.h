@@ -1,0 +1,20 @@
+#pragma once
+
+// One maker and one description a benchmark. For scenarios/literature/benchmarks.cc only.
+
+#include "scenarios/literature/benchmarks.h"
+
+namespace rehearsal {
+
+std::unique_ptr<Benchmark> make_cascade_dr(const PluginConfig& config);
+std::vector<FieldDescription> describe_cascade_dr();
+std::unique_ptr<Benchmark> make_obp_slate(const PluginConfig& config);
+std::vector<FieldDescription> describe_obp_slate();
+std::unique_ptr<Benchmark> make_obp_bandit(const PluginConfig& config);
+std::vector<FieldDescription> describe_obp_bandit();
+std::unique_ptr<Benchmark> make_mips(const PluginConfig& config);
+std::vector<FieldDescription> describe_mips();
+std::unique_ptr<Benchmark> make_aips(const PluginConfig& config);
+std::vector<FieldDescription> describe_aips();
+
+}  // namespace rehearsal
