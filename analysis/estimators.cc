@@ -17,7 +17,7 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 // --- hyper-parameters ------------------------------------------------------------
 
 Hyperparameter cut(const std::string& help) {
-  return {"lambda", 0, kInf, 10, {0.5, 2, 10, kInf}, help};
+  return {"lambda", 0, kInf, 10, {0.5, 2, 10, kInf}, help, true};
 }
 
 Hyperparameter clip() { return cut("weights above it count as it; inf leaves them as they are"); }

@@ -57,6 +57,7 @@ struct Hyperparameter {
   double default_value = 0;
   std::vector<double> grid;  // what is scored where nobody names a value
   std::string help;
+  bool caps_weights = false;  // no weight counts as more than it
 };
 
 /// A line of analysis/estimators.cc.

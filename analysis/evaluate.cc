@@ -1,8 +1,10 @@
 #include "analysis/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "analysis/evaluation_sums.h"
+#include "analysis/estimator_choice.h"
+#include "analysis/evaluation_estimates.h"
 #include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
@@ -10,6 +12,10 @@
 namespace rehearsal {
 
 namespace {
+
+// Whom plain "auto" chooses among: from no assumption about users to the strongest. None that
+// shrinks weights: its bias is there under every assumption, and its interval leaves it out.
+constexpr const char* kPageFamilies[] = {"ips", "rips", "pi", "iips", "dr"};
 
 void check_options(const std::vector<Candidate>& candidates, int baseline,
                    const EvaluateOptions& options) {
@@ -20,31 +26,45 @@ void check_options(const std::vector<Candidate>& candidates, int baseline,
   if (!(options.confidence > 0 && options.confidence < 1))
     throw Error(ErrorKind::kInput,
                 fmt::format("estimate.confidence: {} is not between 0 and 1", options.confidence));
-  if (options.interval != "normal" && options.interval != "bootstrap")
-    throw Error(ErrorKind::kInput,
-                "estimate.interval: '" + options.interval + "' is not one of normal, bootstrap");
-  if (options.interval == "bootstrap" && options.n_bootstrap < 20)
-    throw Error(ErrorKind::kInput,
-                fmt::format("estimate.n_bootstrap: {} is below 20", options.n_bootstrap));
+  if (const auto problem = interval_problem(options))
+    throw Error(ErrorKind::kInput, "estimate." + problem->key + ": " + problem->message);
   check_outcome_options(options.outcome);
 }
 
 /// The estimators asked for, or all that the behaviour allows.
-std::vector<Estimator> chosen(const std::vector<std::string>& names, const Policy* behavior) {
-  std::vector<Estimator> out;
-  for (const std::string& name : names) {
-    out.push_back(parse_estimator(name, "estimate.estimators"));
-    if (out.back().entry->uses(Need::kPseudoInverse) && behavior == nullptr)
-      throw Error(ErrorKind::kInput,
-                  name + ": needs the policy that wrote the log, which is not known here");
-    if (out.back().entry->uses(Need::kPscore))
-      throw Error(ErrorKind::kInput, name + ": scores single actions, not pages");
-  }
-  if (!names.empty()) return out;
+EstimatorRequests requested(const std::vector<std::string>& names, const Policy* behavior) {
+  const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
+    if (entry.uses(Need::kPscore)) return "scores single actions, not pages";
+    if (entry.uses(Need::kPseudoInverse) && behavior == nullptr)
+      return "needs the policy that wrote the log, which is not known here";
+    return "";
+  };
+  std::vector<std::string> all = names;
   for (const EstimatorEntry& entry : estimators().entries())
-    if (!entry.parameter && (!entry.uses(Need::kPseudoInverse) || behavior != nullptr))
-      out.push_back(parse_estimator(entry.name));
+    if (names.empty() && !entry.parameter && refusal(entry).empty()) all.push_back(entry.name);
+  return request_estimators(all, kPageFamilies, refusal, "estimate.estimators");
+}
+
+/// The same of sessions, which are asked for by name: none is chosen.
+EstimatorRequests requested_of_sessions(const std::vector<std::string>& names) {
+  const std::string where = "estimators of sessions";
+  for (const std::string& name : names)
+    if (name.ends_with("auto"))
+      throw Error(ErrorKind::kInput,
+                  fmt::format("{}: {} chooses among estimators of pages; expected {}", where, name,
+                              fmt::join(session_estimators().names(), ", ")));
+  EstimatorRequests out{chosen_for_sessions(names, where), {}};
+  for (std::size_t e = 0; e < out.scored.size(); ++e)
+    out.asked.push_back({out.scored[e].name, {e}, false});
   return out;
+}
+
+const ChoiceRule& choice_rule(const std::string& name) {
+  const ChoiceRule& rule = choice_rules().at(name, "estimate.selection");
+  if (rule.needs_rounds)
+    throw Error(ErrorKind::kInput, "estimate.selection: " + name +
+                                       " serves logs of single recommendations, not pages");
+  return rule;
 }
 
 /// Whether item orders differ between the policies: not where all share one ranker.
@@ -183,18 +203,23 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.rng = rng;
   choose_rounds(info, behavior, options, plan);
   const bool sessions = options.session_discount.has_value();
-  const std::vector<Estimator> entries =
-      sessions ? chosen_for_sessions(options.estimators, "estimators of sessions")
-               : chosen(options.estimators, plan.behavior);
+  const EstimatorRequests requests = sessions ? requested_of_sessions(options.estimators)
+                                              : requested(options.estimators, plan.behavior);
+  const ChoiceRule& rule = choice_rule(options.selection);
+  const std::vector<Estimator>& entries = requests.scored;
   plan.needs = needs_of(entries, candidates, plan.behavior);
   if (plan.decision == Decision::kItems) plan.needs.items = false;  // they are the decision
   if (sessions) plan_sessions(options, plan);
   add_targets(entries, baseline, plan);
-  if (options.interval == "bootstrap")
-    plan.n_bootstrap = static_cast<std::size_t>(options.n_bootstrap);
+  plan_interval(options, plan);
   if (plan.needs.direct) plan.outcome_models = outcome_models(rounds, rng, options);
   const EvaluationSums sums = sum_all(plan, options);
-  return finish(plan, sums, options.confidence, baseline);
+  const Choose choose = [&](std::size_t /*candidate*/, const EstimatorRequest& request,
+                            std::span<const Estimate> members) {
+    return choose_estimate(request, members, sums.n_users, rule);
+  };
+  return answer_requests(requests, target_estimates(plan, sums, options, baseline),
+                         candidates.size(), choose);
 }
 
 }  // namespace rehearsal

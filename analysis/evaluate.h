@@ -19,9 +19,13 @@ namespace rehearsal {
 
 struct EvaluateOptions {
   std::vector<std::string> metrics{"ctr", "ptr"};
-  std::vector<std::string> estimators;  // names of analysis/estimators.cc; empty: all that apply
-  std::string interval = "normal";      // or "bootstrap" (by user, Poisson, one pass)
+  /// Names of analysis/estimators.cc, "auto" and "FAMILY_auto"; empty: all that apply.
+  std::vector<std::string> estimators;
+  std::string selection = "slope";  // of analysis/estimator_choice.cc: how "auto" chooses
+  std::string interval = "normal";  // of analysis/interval_kinds.cc
   std::int64_t n_bootstrap = 200;
+  std::vector<double> reward_range;  // {low, high} of a round's reward, known beforehand; or empty
+  double max_weight = 0;             // largest importance weight possible; 0: not known
   double confidence = 0.95;
   std::string log_subset = "all";  // "all", or the name of a behaviour component: its rounds
                                    // alone, with that component's propensities

@@ -12,6 +12,7 @@ namespace rehearsal {
 namespace {
 
 constexpr std::size_t kChunkRounds = 4096;  // rounds in flight; whole users, so at times more
+constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in memory at once
 
 /// A few thousand rounds on their way into the sums.
 class Chunk {
@@ -32,8 +33,7 @@ class Chunk {
     users_.assign(n_users_ * plan_.n_columns, 0.0);
     for (const std::size_t user : user_of_) users_[user * plan_.n_columns] += 1;
     for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
-    sums_.add_users(plan_, users_);
-    if (plan_.n_bootstrap > 0) add_bootstrap();
+    sums_.add_users(plan_, ids_, users_);
   }
 
  private:
@@ -176,15 +176,6 @@ class Chunk {
     }
   }
 
-  void add_bootstrap() {
-    resamples_.resize(n_users_ * plan_.n_bootstrap);
-    for (std::size_t u = 0; u < n_users_; ++u)
-      bootstrap_weights(plan_.rng, UserId{ids_[u]},
-                        {resamples_.data() + u * plan_.n_bootstrap, plan_.n_bootstrap});
-    add_products(resamples_.data(), plan_.n_bootstrap, users_.data(), plan_.n_columns, n_users_,
-                 sums_.bootstrap.data());
-  }
-
   const EvaluationPlan& plan_;
   PseudoInverseCache& cache_;
   EvaluationSums& sums_;
@@ -200,10 +191,67 @@ class Chunk {
   std::vector<std::vector<double>> q_hat_;    // [metric] (cells)
   std::vector<std::vector<double>> shown_;    // [metric] (slots)
   std::vector<std::vector<double>> rewards_;  // [metric] (slots)
-  std::vector<double> direct_, terms_, resamples_;
+  std::vector<double> direct_, terms_;
 };
 
+void add_some(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+              std::span<const double> rows, EvaluationSums& sums) {
+  const std::size_t n = ids.size();
+  sums.n_users += static_cast<double>(n);
+  for (std::size_t u = 0; u < n; ++u)
+    for (std::size_t j = 0; j < plan.n_columns; ++j)
+      sums.columns[j] += rows[u * plan.n_columns + j];
+  std::vector<double> panel;
+  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
+    target_panel(plan, t, rows, n, panel);
+    const std::size_t width = plan.targets[t].n_moments();
+    add_products(panel.data(), width, panel.data(), width, n, sums.moments[t].data());
+  }
+  if (plan.n_bootstrap > 0) {
+    std::vector<double> resamples(n * plan.n_bootstrap);
+    for (std::size_t u = 0; u < n; ++u)
+      bootstrap_weights(plan.rng, UserId{ids[u]},
+                        {resamples.data() + u * plan.n_bootstrap, plan.n_bootstrap});
+    add_products(resamples.data(), plan.n_bootstrap, rows.data(), plan.n_columns, n,
+                 sums.bootstrap.data());
+  }
+  if (plan.keep_users) sums.users.insert(sums.users.end(), rows.begin(), rows.end());
+}
+
 }  // namespace
+
+void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan& plan) {
+  const std::size_t per_candidate = plan.metrics.size() * scored.size();
+  for (std::size_t c = 0; c < plan.candidates.size(); ++c)
+    for (std::size_t m = 0; m < plan.metrics.size(); ++m)
+      for (std::size_t e = 0; e < scored.size(); ++e) {
+        Target target{c, m, scored[e], scored[e].layout(plan.n_slots), plan.n_columns, -1};
+        if (baseline >= 0 && static_cast<int>(c) != baseline)
+          target.baseline = static_cast<std::ptrdiff_t>(
+              static_cast<std::size_t>(baseline) * per_candidate + m * scored.size() + e);
+        plan.n_columns += target.layout.n_columns;
+        plan.targets.push_back(std::move(target));
+      }
+}
+
+void target_panel(const EvaluationPlan& plan, std::size_t t, std::span<const double> users,
+                  std::size_t n_users, std::vector<double>& out) {
+  const Target& target = plan.targets[t];
+  const std::size_t width = target.layout.n_columns, n = target.n_moments();
+  const bool paired = target.baseline >= 0;
+  const std::size_t base =
+      paired ? plan.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
+  out.resize(n_users * n);
+  for (std::size_t u = 0; u < n_users; ++u) {
+    const double* row = users.data() + u * plan.n_columns;
+    double* panel = out.data() + u * n;
+    for (std::size_t j = 0; j < width; ++j) {
+      panel[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
+      if (paired) panel[width + j] = row[base + j];
+    }
+    panel[n - 1] = row[0];
+  }
+}
 
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot) {
   switch (need) {
@@ -243,31 +291,14 @@ void EvaluationSums::add(const EvaluationSums& other) {
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
   for (std::size_t m = 0; m < calibration.size(); ++m) calibration[m].add(other.calibration[m]);
+  users.insert(users.end(), other.users.begin(), other.users.end());
 }
 
-void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const double> users) {
-  const std::size_t n = users.size() / plan.n_columns;
-  n_users += static_cast<double>(n);
-  for (std::size_t u = 0; u < n; ++u)
-    for (std::size_t j = 0; j < plan.n_columns; ++j) columns[j] += users[u * plan.n_columns + j];
-  std::vector<double> panel;
-  for (std::size_t t = 0; t < plan.targets.size(); ++t) {
-    const Target& target = plan.targets[t];
-    const std::size_t width = target.layout.n_columns, n_moments = target.n_moments();
-    const bool paired = target.baseline >= 0;
-    const std::size_t base =
-        paired ? plan.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
-    panel.resize(n * n_moments);
-    for (std::size_t u = 0; u < n; ++u) {
-      const double* row = users.data() + u * plan.n_columns;
-      double* out = panel.data() + u * n_moments;
-      for (std::size_t j = 0; j < width; ++j) {
-        out[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
-        if (paired) out[width + j] = row[base + j];
-      }
-      out[n_moments - 1] = row[0];
-    }
-    add_products(panel.data(), n_moments, panel.data(), n_moments, n, moments[t].data());
+void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+                               std::span<const double> rows) {
+  for (std::size_t u = 0; u < ids.size(); u += kChunkUsers) {
+    const std::size_t n = std::min(kChunkUsers, ids.size() - u);
+    add_some(plan, ids.subspan(u, n), rows.subspan(u * plan.n_columns, n * plan.n_columns), *this);
   }
 }
 

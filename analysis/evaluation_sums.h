@@ -45,12 +45,13 @@ struct EvaluationPlan {
   const Policy* behavior = nullptr;          // of the rounds used; null: not known
   int component = -1;  // >= 0: only its rounds, with behavior's own propensities
   std::size_t n_bootstrap = 0;
+  bool keep_users = false;  // for intervals that are made of users' rows
   Rng rng{0};
 };
 
-/// Adds the numbers asked for: every candidate by every metric and estimator.
+/// Adds the numbers asked for: every candidate by every metric and estimator, and their columns.
 /// Args: baseline: index of the candidate that lifts are relative to, or -1.
-void add_targets(std::span<const Estimator> entries, int baseline, EvaluationPlan& plan);
+void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan& plan);
 
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
@@ -67,19 +68,22 @@ struct EvaluationSums {
   std::vector<double> gap;                   // (candidates, n_slots, n_modules) unsupported mass
   double n_shown = 0;                        // slots
   std::vector<CalibrationSums> calibration;  // by metric, of q_hat; empty: no q_hat
+  std::vector<double> users;                 // (n_users, n_columns) where plan.keep_users
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);
-  /// Whole users. Args: users: (n, n_columns) each one's sums.
-  void add_users(const EvaluationPlan& plan, std::span<const double> users);
+  /// Whole users. Args: ids: of the users.  rows: (ids, plan.n_columns) each one's sums.
+  void add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
+                 std::span<const double> rows);
 };
+
+/// The columns that a target's moments are of. Args: users: (n_users, plan.n_columns).
+/// out: (n_users, n_moments()) of target t.
+void target_panel(const EvaluationPlan& plan, std::size_t t, std::span<const double> users,
+                  std::size_t n_users, std::vector<double>& out);
 
 /// Sums of one shard. Args: cache: shared by all shards.
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache);
-
-/// The numbers that sums give. Returns: estimates[candidate], in the order of the targets.
-std::vector<std::vector<Estimate>> finish(const EvaluationPlan& plan, const EvaluationSums& sums,
-                                          double confidence, int baseline);
 
 /// Poisson(1) counts of a user's bootstrap weights, addressed by Draw::kBootstrap.
 /// Args: out: one a resample.

@@ -16,7 +16,7 @@ namespace {
 using Rows = std::vector<std::uint32_t>;
 
 /// What a segment's best candidate costs.
-struct Choice {
+struct BestCandidate {
   std::size_t candidate = 0;
   double bias = 0;      // of the mean, as far as it exceeds its noise; with its sign
   double variance = 0;  // of the mean
@@ -33,7 +33,7 @@ class InfluenceTree::Grower {
   std::size_t grow(const Rows& rows, std::size_t depth) {
     const std::size_t self = nodes_.size();
     nodes_.emplace_back();
-    const Choice whole = choose(rows);
+    const BestCandidate whole = choose(rows);
     nodes_[self].candidate = whole.candidate;
     Split best;
     best.error = squared_error({whole}, {1.0});
@@ -57,7 +57,7 @@ class InfluenceTree::Grower {
   };
 
   /// The smallest set that no larger one contradicts.
-  Choice choose(const Rows& rows) const {
+  BestCandidate choose(const Rows& rows) const {
     const auto n = static_cast<double>(rows.size());
     const std::vector<double> first = terms(rows, 0);
     std::vector<double> theta, cnf, variance;
@@ -84,7 +84,8 @@ class InfluenceTree::Grower {
     return out;
   }
 
-  static double squared_error(const std::vector<Choice>& parts, const std::vector<double>& shares) {
+  static double squared_error(const std::vector<BestCandidate>& parts,
+                              const std::vector<double>& shares) {
     double bias = 0, variance = 0;
     for (std::size_t p = 0; p < parts.size(); ++p) {
       bias += shares[p] * parts[p].bias;

@@ -15,8 +15,8 @@ double first_items(const PageRatios& page, std::size_t row, std::size_t columns)
 
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
-double whole_page(const PageRatios& page) {
-  double weight = page.n_rows() == 0 ? 1.0 : page.module_prefix.back();
+/// Of every row's items. Args: weight: of the modules.
+double whole_rows(const PageRatios& page, double weight) {
   for (std::size_t i = 0; i < page.n_rows(); ++i) weight *= first_items(page, i, kAll);
   return weight;
 }
@@ -25,7 +25,13 @@ double whole_page(const PageRatios& page) {
 
 void cell_weights(const PageRatios& page, CellWeight kind, const CellWeightOptions& options,
                   std::span<double> out) {
-  if (kind == CellWeight::kPage) return std::fill(out.begin(), out.end(), whole_page(page));
+  if (kind == CellWeight::kPage || kind == CellWeight::kPseudoInverse) {
+    const double prefix = page.n_rows() == 0 ? 1.0 : page.module_prefix.back();
+    const bool whole = kind == CellWeight::kPage;
+    std::fill(out.begin(), out.end(),
+              whole_rows(page, whole ? prefix : page.module_pseudo_inverse));
+    return;
+  }
   const bool marginal = kind == CellWeight::kRowMarginal || kind == CellWeight::kCellMarginal;
   const std::size_t columns_above = kind == CellWeight::kRowCascade ? options.columns_above : kAll;
   double above = 1;

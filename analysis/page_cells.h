@@ -15,6 +15,7 @@ struct PageRatios {
   std::span<const double> module_marginal;     // (n_rows) of this module at row i
   std::span<const double> item_prefix;         // (cells) of this row's items 0 ... k
   std::span<const double> item_marginal;       // (cells) of this item at k, given the module
+  double module_pseudo_inverse = 1;            // q_pi' Gamma^+ 1_s of the order of modules
 
   std::size_t n_rows() const { return row_offsets.size() - 1; }
 };
@@ -22,9 +23,11 @@ struct PageRatios {
 /// Which part of a page a cell's weight takes in (estimators.md C.5): the less, the smaller the
 /// variance and the more a cell's response must not depend on.
 enum class CellWeight : std::uint8_t {
-  kPage,         // the whole page: unbiased whatever users do
-  kPageCascade,  // rows above, whole, and this row up to the cell: what is above and to the left
-                 // matters
+  kPage,           // the whole page: unbiased whatever users do
+  kPseudoInverse,  // pseudo-inverse of the order of modules times every row's items: for the sum
+                   // over cells where each row adds what its own place, module and items give
+  kPageCascade,    // rows above, whole, and this row up to the cell: what is above and to the left
+                   // matters
   kRowCascade,   // of the rows above only the first columns: those visible without a swipe, or the
                  // few that an L-shaped gaze meets
   kRowMarginal,  // this row's module and its items up to the cell: other rows do not matter

@@ -18,6 +18,25 @@ constexpr const char* kSchema = "rehearsal.results/1";
 
 Json interval(const Interval& i) { return {{"value", i.value}, {"low", i.low}, {"high", i.high}}; }
 
+Json choice(const Choice& c) {
+  Json out{{"estimator", c.estimator},
+           {"rule", c.rule},
+           {"reason", c.reason},
+           {"measure", c.measure},
+           {"considered", Json::array()}};
+  for (const Considered& each : c.considered)
+    out["considered"].push_back(
+        {{"estimator", each.estimator}, {"value", each.value}, {c.measure, each.score}});
+  return out;
+}
+
+Json lift_test(const LiftTest& t) {
+  return {{"p_value", t.p_value},
+          {"p_adjusted", t.p_adjusted},
+          {"correction", t.correction},
+          {"comparisons", t.comparisons}};
+}
+
 Json estimate(const Estimate& e) {
   Json out{{"estimator", e.estimator},   {"metric", e.metric}, {"value", e.value},
            {"stderr", e.standard_error}, {"low", e.low},       {"high", e.high},
@@ -25,6 +44,7 @@ Json estimate(const Estimate& e) {
   if (e.lift) {
     out["lift"] = interval(*e.lift);
     out["lift"]["stderr"] = e.lift_standard_error;
+    if (e.lift_test) out["lift"]["test"] = lift_test(*e.lift_test);
   }
   out["ess"] = e.ess;
   out["max_weight"] = e.max_weight;
@@ -36,6 +56,14 @@ Json estimate(const Estimate& e) {
                     {"mean_reward", e.q_hat->mean_reward},
                     {"ece", e.q_hat->ece}};
   out["warnings"] = e.warnings;
+  if (e.choice) out["choice"] = choice(*e.choice);
+  return out;
+}
+
+Json segment(const SegmentEstimates& s) {
+  Json out{{"feature", s.feature}, {"level", s.level}, {"rounds", s.rounds}};
+  out["estimates"] = Json::array();
+  for (const Estimate& e : s.estimates) out["estimates"].push_back(estimate(e));
   return out;
 }
 
@@ -54,6 +82,7 @@ Json policy(const PolicyResult& p) {
   for (const auto& [name, value] : p.offline) out["offline"][name] = value;
   out["estimates"] = Json::array();
   for (const Estimate& e : p.estimates) out["estimates"].push_back(estimate(e));
+  for (const SegmentEstimates& s : p.segments) out["segments"].push_back(segment(s));
   out["live"] = Json::object();
   for (const auto& [metric, live] : p.live)
     out["live"][metric] = {
@@ -126,6 +155,20 @@ Interval interval_from(const Place& p) {
   return {p.number("value"), p.number("low"), p.number("high")};
 }
 
+Choice choice_from(const Place& p) {
+  Choice out{p.text("estimator"), p.text("rule"), p.text("reason"), p.text("measure"), {}};
+  p.at("considered").each([&](const Place& each) {
+    out.considered.push_back(
+        {each.text("estimator"), each.number("value"), each.number(out.measure)});
+  });
+  return out;
+}
+
+LiftTest lift_test_from(const Place& p) {
+  return {p.number("p_value"), p.number("p_adjusted"), p.text("correction"),
+          p.count("comparisons")};
+}
+
 Estimate estimate_from(const Place& p) {
   Estimate e;
   e.estimator = p.text("estimator");
@@ -138,6 +181,7 @@ Estimate estimate_from(const Place& p) {
   if (p.has("lift")) {
     e.lift = interval_from(p.at("lift"));
     e.lift_standard_error = p.at("lift").number("stderr");
+    if (p.at("lift").has("test")) e.lift_test = lift_test_from(p.at("lift").at("test"));
   }
   e.ess = p.number("ess");
   e.max_weight = p.number("max_weight");
@@ -152,7 +196,14 @@ Estimate estimate_from(const Place& p) {
     if (!w.node.is_string()) w.refuse("is not a text");
     e.warnings.push_back(w.node.get<std::string>());
   });
+  if (p.has("choice")) e.choice = choice_from(p.at("choice"));
   return e;
+}
+
+SegmentEstimates segment_from(const Place& p) {
+  SegmentEstimates out{p.text("feature"), p.text("level"), p.count("rounds"), {}};
+  p.at("estimates").each([&](const Place& e) { out.estimates.push_back(estimate_from(e)); });
+  return out;
 }
 
 LiveLift live_lift_from(const Place& p) {
@@ -180,6 +231,8 @@ PolicyResult policy_from(const Place& p) {
     out.offline[key] = p.at("offline").number(key);
   });
   p.at("estimates").each([&](const Place& e) { out.estimates.push_back(estimate_from(e)); });
+  if (p.has("segments"))
+    p.at("segments").each([&](const Place& s) { out.segments.push_back(segment_from(s)); });
   p.at("live").each_key([&](const std::string& metric, const Place& live) {
     out.live[metric] = {live.number("value"), live.number("stderr"), live.flag("exact")};
   });

@@ -17,6 +17,30 @@ struct Interval {
   double high = 0;
 };
 
+/// One of those that a choice was made among.
+struct Considered {
+  std::string estimator;
+  double value = 0;
+  double score = 0;  // as Choice::measure says
+};
+
+/// Which estimator stands behind an estimate called "auto", and why.
+struct Choice {
+  std::string estimator;               // "dr_clip_2"
+  std::string rule;                    // "slope"
+  std::string reason;                  // one sentence
+  std::string measure = "half_width";  // of `score`; or "rmse"
+  std::vector<Considered> considered;
+};
+
+/// How surprising a lift would be if there were none, corrected for being one of several.
+struct LiftTest {
+  double p_value = 1;     // two-sided, normal
+  double p_adjusted = 1;  // at most alpha: significant among all `comparisons`
+  std::string correction;
+  std::uint64_t comparisons = 1;
+};
+
 /// What one estimator says of one policy and metric.
 struct Estimate {
   std::string estimator;
@@ -28,13 +52,23 @@ struct Estimate {
   double confidence = 0.95;
   std::optional<Interval> lift;  // relative to the baseline, paired round by round
   double lift_standard_error = 0;
-  double ess = 0;  // effective sample size of its weights, rounds
+  std::optional<LiftTest> lift_test;  // in segments
+  double ess = 0;                     // effective sample size of its weights, rounds
   double max_weight = 0;
   Interval mean_weight{1, 1, 1};     // must hold 1; of the slot where it stands furthest off
   double zero_weight_share = 0;      // of the rounds; of the slot with most
   std::optional<double> pareto_k;    // of the slot with the heaviest tail; none: no tail to fit
   std::optional<Calibration> q_hat;  // of the reward model, on what was shown; none: not used
   std::vector<std::string> warnings;
+  std::optional<Choice> choice;  // where the estimator was chosen
+};
+
+/// Estimates from the rounds where a context feature has one level.
+struct SegmentEstimates {
+  std::string feature;
+  std::string level;
+  std::uint64_t rounds = 0;
+  std::vector<Estimate> estimates;
 };
 
 /// A live metric: exact expected value of the shown pages, or of sampled users.
@@ -61,6 +95,7 @@ struct PolicyResult {
   std::string type;
   std::map<std::string, double> offline;  // AUC, NDCG ... on the exploration bucket
   std::vector<Estimate> estimates;
+  std::vector<SegmentEstimates> segments;
   std::map<std::string, LiveMetric> live;
   std::map<std::string, LiveLift> lift;
   Verdict offline_verdict = Verdict::kHold;

@@ -34,13 +34,27 @@ std::vector<std::size_t> by_width(std::span<const double> cnf) {
   return order;
 }
 
+/// Where a search ended, and what ended it.
+struct Found {
+  std::size_t index = 0;
+  std::optional<Disagreement> stop;
+};
+
 /// The last candidate before the first that does not agree with all before it.
 template <class Agree>
-std::size_t last_in_agreement(std::span<const std::size_t> order, Agree&& agree) {
+Found last_in_agreement(std::span<const std::size_t> order, Agree&& agree) {
   for (std::size_t i = 1; i < order.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      if (!agree(order[i], order[j])) return order[i - 1];
-  return order.back();
+      if (!agree(order[i], order[j])) return {order[i - 1], Disagreement{order[i], order[j]}};
+  return {order.back(), std::nullopt};
+}
+
+Found by_slope(std::span<const double> theta, std::span<const double> cnf) {
+  check_candidates(theta, cnf);
+  // All intervals share a point when every two of them do.
+  return last_in_agreement(by_width(cnf), [&](std::size_t i, std::size_t j) {
+    return std::abs(theta[i] - theta[j]) <= 2 * (cnf[i] + cnf[j]);
+  });
 }
 
 /// Whether candidate i agrees with j, which stayed before it.
@@ -48,6 +62,11 @@ auto agree_plus_plus(std::span<const double> theta, std::span<const double> cnf)
   return [theta, cnf](std::size_t i, std::size_t j) {
     return std::abs(theta[i] - theta[j]) <= cnf[i] + (std::sqrt(6.0) - 1) * cnf[j];
   };
+}
+
+Found by_slope_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
+  check_candidates(theta, cnf);
+  return last_in_agreement(by_width(cnf), agree_plus_plus(theta, cnf));
 }
 
 void check_columns(const Residuals& logged, std::span<const double> shrunken) {
@@ -59,14 +78,24 @@ void check_columns(const Residuals& logged, std::span<const double> shrunken) {
                     logged.residual.size(), shrunken.size()));
 }
 
-std::string reason_of_slope(const std::string& family, std::span<const FamilyMember> members,
+/// "2 (0.31 +- 0.004)".
+std::string member_text(std::span<const ScoredMember> members, std::size_t i) {
+  return fmt::format("{} ({:.4g} +- {:.2g})", members[i].name, members[i].theta, members[i].cnf);
+}
+
+std::string reason_of_slope(const std::string& family, std::span<const ScoredMember> members,
                             const Selection& chosen) {
   const double widest = *std::max_element(chosen.cnf.begin(), chosen.cnf.end());
+  const std::string stop = chosen.stop ? fmt::format("; the next, {}, is too far from {}",
+                                                     member_text(members, chosen.stop->rejected),
+                                                     member_text(members, chosen.stop->against))
+                                       : "; no narrower one is left";
   return fmt::format(
-      "{} {}: the narrowest of {} settings whose estimate ({:.4g} +- {:.2g}) still agrees with all "
-      "wider ones (up to +- {:.2g}), so that no bias shows in it",
-      family, members[chosen.index].name, members.size(), chosen.theta[chosen.index],
-      chosen.cnf[chosen.index], widest);
+      "{}{}{}: the narrowest of {} settings whose estimate ({:.4g} +- {:.2g}) still agrees with "
+      "all "
+      "wider ones (up to +- {:.2g}), so that no bias shows in it{}",
+      family, family.empty() ? "" : " ", members[chosen.index].name, members.size(),
+      chosen.theta[chosen.index], chosen.cnf[chosen.index], widest, stop);
 }
 
 std::string reason_of_mse(const std::string& family, std::span<const FamilyMember> members,
@@ -81,23 +110,18 @@ std::string reason_of_mse(const std::string& family, std::span<const FamilyMembe
 }  // namespace
 
 std::size_t slope(std::span<const double> theta, std::span<const double> cnf) {
-  check_candidates(theta, cnf);
-  // All intervals share a point when every two of them do.
-  return last_in_agreement(by_width(cnf), [&](std::size_t i, std::size_t j) {
-    return std::abs(theta[i] - theta[j]) <= 2 * (cnf[i] + cnf[j]);
-  });
+  return by_slope(theta, cnf).index;
 }
 
 std::size_t slope_plus_plus(std::span<const double> theta, std::span<const double> cnf) {
-  check_candidates(theta, cnf);
-  return last_in_agreement(by_width(cnf), agree_plus_plus(theta, cnf));
+  return by_slope_plus_plus(theta, cnf).index;
 }
 
 std::size_t slope_plus_plus_in_order(std::span<const double> theta, std::span<const double> cnf) {
   check_candidates(theta, cnf);
   std::vector<std::size_t> order(theta.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  return last_in_agreement(order, agree_plus_plus(theta, cnf));
+  return last_in_agreement(order, agree_plus_plus(theta, cnf)).index;
 }
 
 double slope_half_width(std::span<const double> terms, double delta) {
@@ -132,39 +156,57 @@ double bias_bound(const Residuals& logged, std::span<const double> shrunken, dou
          2 * most * log_term / (3 * n);
 }
 
+Selection select(const std::string& family, std::span<const ScoredMember> members, SelectBy by) {
+  REHEARSAL_CHECK(by == SelectBy::kSlope || by == SelectBy::kSlopePlusPlus);
+  if (members.empty())
+    throw Error(ErrorKind::kInput, "selection: " + family + " has no settings to choose from");
+  Selection out;
+  for (const ScoredMember& member : members) {
+    out.theta.push_back(member.theta);
+    out.cnf.push_back(member.cnf);
+  }
+  const Found found = by == SelectBy::kSlope ? by_slope(out.theta, out.cnf)
+                                             : by_slope_plus_plus(out.theta, out.cnf);
+  out.index = found.index;
+  out.stop = found.stop;
+  out.value = out.theta[out.index];
+  out.reason = reason_of_slope(family, members, out);
+  return out;
+}
+
 Selection select(const std::string& family, std::span<const FamilyMember> members,
                  const Residuals& logged, const SelectOptions& options) {
   if (members.empty())
     throw Error(ErrorKind::kInput, "selection: " + family + " has no settings to choose from");
-  const bool by_slope = options.by == SelectBy::kSlope || options.by == SelectBy::kSlopePlusPlus;
-  Selection out;
-  std::vector<double> bias;
+  std::vector<Moments> moments;
   for (const FamilyMember& member : members) {
-    const Moments moments = moments_of(member.terms);
-    if (moments.n != static_cast<double>(members[0].terms.size()))
+    moments.push_back(moments_of(member.terms));
+    if (member.terms.size() != members[0].terms.size())
       throw Error(ErrorKind::kInput,
                   "selection: settings of " + family + " have different numbers of rounds");
-    out.theta.push_back(moments.mean);
-    if (by_slope) {
-      out.cnf.push_back(slope_half_width(member.terms, options.delta));
-      continue;
-    }
+  }
+  if (options.by == SelectBy::kSlope || options.by == SelectBy::kSlopePlusPlus) {
+    std::vector<ScoredMember> scored;
+    for (std::size_t i = 0; i < members.size(); ++i)
+      scored.push_back({members[i].name, moments[i].mean,
+                        moments[i].mean - student_t_lower(moments[i], options.delta)});
+    return select(family, scored, options.by);
+  }
+  Selection out;
+  std::vector<double> bias;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const std::span<const double> shrunken = members[i].shrunken;
+    out.theta.push_back(moments[i].mean);
     bias.push_back(options.by == SelectBy::kMseDirectBias
-                       ? direct_bias(logged, member.shrunken)
-                       : bias_bound(logged, member.shrunken, options.delta, options.spread));
+                       ? direct_bias(logged, shrunken)
+                       : bias_bound(logged, shrunken, options.delta, options.spread));
     // The variance of the terms is divided by n, not n - 1, as in the published figures.
-    const double variance = moments.variance * (moments.n - 1) / moments.n;
-    out.score.push_back(variance / moments.n + bias.back() * bias.back());
+    const double variance = moments[i].variance * (moments[i].n - 1) / moments[i].n;
+    out.score.push_back(variance / moments[i].n + bias.back() * bias.back());
   }
-  if (by_slope) {
-    out.index = options.by == SelectBy::kSlope ? slope(out.theta, out.cnf)
-                                               : slope_plus_plus(out.theta, out.cnf);
-    out.reason = reason_of_slope(family, members, out);
-  } else {
-    const auto least = std::min_element(out.score.begin(), out.score.end());
-    out.index = static_cast<std::size_t>(least - out.score.begin());
-    out.reason = reason_of_mse(family, members, out, bias[out.index]);
-  }
+  const auto least = std::min_element(out.score.begin(), out.score.end());
+  out.index = static_cast<std::size_t>(least - out.score.begin());
+  out.reason = reason_of_mse(family, members, out, bias[out.index]);
   out.value = out.theta[out.index];
   return out;
 }

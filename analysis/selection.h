@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,13 @@ struct FamilyMember {
   std::string name;                  // such as "2", for messages
   std::span<const double> terms;     // (n) whose mean is the estimate
   std::span<const double> shrunken;  // (n) w_hat; needed for MSE scores only
+};
+
+/// The same where only the estimate is at hand, not its terms.
+struct ScoredMember {
+  std::string name;
+  double theta = 0;  // the estimate
+  double cnf = 0;    // half width of its deviation
 };
 
 /// What the importance weights themselves would say of each round.
@@ -55,14 +63,21 @@ enum class SelectBy {
   kMseBiasBound,   // variance / n + bias_bound^2
 };
 
+/// Two members whose intervals do not meet: what ended a search.
+struct Disagreement {
+  std::size_t rejected = 0;  // the narrower one
+  std::size_t against = 0;   // the widest it does not agree with
+};
+
 /// A choice within a family, and what it rests on, in the order of the members.
 struct Selection {
   std::size_t index = 0;
-  double value = 0;           // its estimate
-  std::vector<double> theta;  // every member's
-  std::vector<double> cnf;    // half widths; empty for MSE scores
-  std::vector<double> score;  // estimated MSE; empty for SLOPE
-  std::string reason;         // one sentence
+  double value = 0;                  // its estimate
+  std::vector<double> theta;         // every member's
+  std::vector<double> cnf;           // half widths; empty for MSE scores
+  std::vector<double> score;         // estimated MSE; empty for SLOPE
+  std::string reason;                // one sentence
+  std::optional<Disagreement> stop;  // of SLOPE; none where all agree
 };
 
 struct SelectOptions {
@@ -76,5 +91,7 @@ struct SelectOptions {
 /// Raises: Error(kInput) for no members, and for columns that are empty or differ in length.
 Selection select(const std::string& family, std::span<const FamilyMember> members,
                  const Residuals& logged, const SelectOptions& options);
+/// The same from estimates and half widths. Args: by: kSlope or kSlopePlusPlus.
+Selection select(const std::string& family, std::span<const ScoredMember> members, SelectBy by);
 
 }  // namespace rehearsal

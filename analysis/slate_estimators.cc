@@ -50,26 +50,20 @@ void weighted_sums(const SlateColumns& slates, Columns p, std::span<double> out)
   }
 }
 
-void sips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
-  weighted_sums(slates, slates.slate, out);
-}
-
-void iips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
-  weighted_sums(slates, slates.item_position, out);
-}
-
-void rips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
-  weighted_sums(slates, slates.cascade, out);
+template <PropensityColumns SlateColumns::*column>
+void weighted(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+  weighted_sums(slates, slates.*column, out);
 }
 
 /// Weights divided by their mean over all rows.
-void snsips(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
+template <PropensityColumns SlateColumns::*column>
+void one_ratio(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
   const double rows_a_slate =
       static_cast<double>(slates.n_rows()) / static_cast<double>(slates.size());
   for (std::size_t i = 0; i < slates.size(); ++i) {
     double value = 0, weight = 0;
     for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
-      const double w = slates.slate.evaluation[s] / slates.slate.behavior[s];
+      const double w = (slates.*column).evaluation[s] / (slates.*column).behavior[s];
       value += w * slates.reward[s];
       weight += w;
     }
@@ -103,12 +97,9 @@ void ratio_a_position(const SlateColumns& slates, Columns p, std::size_t n_posit
   }
 }
 
-void sniips(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
-  ratio_a_position(slates, slates.item_position, n_positions, out);
-}
-
-void snrips(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
-  ratio_a_position(slates, slates.cascade, n_positions, out);
+template <PropensityColumns SlateColumns::*column>
+void position_ratios(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
+  ratio_a_position(slates, slates.*column, n_positions, out);
 }
 
 /// sum_a pi(a | prefix) q_hat(prefix, a) of a row. Four sums, as additions wait for each other.
@@ -184,45 +175,87 @@ void ed_dr(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<do
   }
 }
 
+/// Weights of what influences a reward, in place of all that is shown.
+std::vector<SlateEstimatorEntry> of_influence() {
+  return {
+      {"aips",
+       "weights of the positions that influence a reward, which may differ by user",
+       "Kiyohara et al., KDD 2023",
+       {SlateNeed::kInfluence},
+       mean_layout,
+       weighted<&SlateColumns::influence>},
+      {"snaips",
+       "aips with weights divided by their mean at each position",
+       "Kiyohara et al., KDD 2023; Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kInfluence},
+       ratio_a_position_layout,
+       position_ratios<&SlateColumns::influence>},
+      {"lips",
+       "weights of a latent value of the slate: the reward depends on the slate through it",
+       "Kiyohara et al., WWW 2024",
+       {SlateNeed::kLatent},
+       mean_layout,
+       weighted<&SlateColumns::latent>},
+      {"snlips",
+       "lips with weights divided by their mean",
+       "Kiyohara et al., WWW 2024; Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kLatent},
+       one_ratio_layout,
+       one_ratio<&SlateColumns::latent>},
+      {"click_ips",
+       "weights of how much an item is looked at: position-based clicks, or documents",
+       "Li et al., KDD 2018",
+       {SlateNeed::kExposure},
+       mean_layout,
+       weighted<&SlateColumns::exposure>},
+      {"snclick_ips",
+       "click_ips with weights divided by their mean over all rows",
+       "Li et al., KDD 2018; Swaminathan and Joachims, NIPS 2015",
+       {SlateNeed::kExposure},
+       one_ratio_layout,
+       one_ratio<&SlateColumns::exposure>},
+  };
+}
+
 std::vector<SlateEstimatorEntry> table() {
   const std::vector<SlateNeed> cascade_q{SlateNeed::kCascade, SlateNeed::kQHat};
-  return {
+  std::vector<SlateEstimatorEntry> all{
       {"sips",
        "whole-slate importance weights: unbiased whatever users do, large variance",
        "Precup et al., ICML 2000",
        {SlateNeed::kSlate},
        mean_layout,
-       sips},
+       weighted<&SlateColumns::slate>},
       {"iips",
        "item-position weights: a position's reward depends on its own item alone",
        "Li et al., KDD 2018",
        {SlateNeed::kItemPosition},
        mean_layout,
-       iips},
+       weighted<&SlateColumns::item_position>},
       {"rips",
        "prefix weights: a position's reward depends on its item and those above",
        "McInerney et al., KDD 2020",
        {SlateNeed::kCascade},
        mean_layout,
-       rips},
+       weighted<&SlateColumns::cascade>},
       {"snsips",
        "whole-slate weights divided by their mean",
        "Swaminathan and Joachims, NIPS 2015",
        {SlateNeed::kSlate},
        one_ratio_layout,
-       snsips},
+       one_ratio<&SlateColumns::slate>},
       {"sniips",
        "item-position weights divided by their mean at each position",
        "Li et al., KDD 2018; Swaminathan and Joachims, NIPS 2015",
        {SlateNeed::kItemPosition},
        ratio_a_position_layout,
-       sniips},
+       position_ratios<&SlateColumns::item_position>},
       {"snrips",
        "prefix weights divided by their mean at each position",
        "McInerney et al., KDD 2020; Swaminathan and Joachims, NIPS 2015",
        {SlateNeed::kCascade},
        ratio_a_position_layout,
-       snrips},
+       position_ratios<&SlateColumns::cascade>},
       {"cascade_dr", "doubly robust down the slate, with values of what is still to come",
        "Kiyohara et al., WSDM 2022", cascade_q, mean_layout, cascade_dr},
       {"sncascade_dr", "cascade_dr with weights divided by their mean at each position",
@@ -231,17 +264,19 @@ std::vector<SlateEstimatorEntry> table() {
       {"le_iips",
        "item-position weights times how much more the item is looked at: rewards are clicks, and a "
        "slate may move what is looked at",
-       "LE-IIPS (2026), estimators.md C.2",
+       "LE-IIPS, 2026 (examination-dependent item-position weights)",
        {SlateNeed::kItemPosition, SlateNeed::kExamination},
        mean_layout,
        le_iips},
       {"ed_dr",
        "le_iips around a model of relevance: right if examination is, whatever the relevance",
-       "ED-DR (2026), estimators.md C.2",
+       "ED-DR, 2026 (examination-dependent doubly robust)",
        {SlateNeed::kItemPosition, SlateNeed::kExamination, SlateNeed::kRelevance},
        mean_layout,
        ed_dr},
   };
+  for (SlateEstimatorEntry& entry : of_influence()) all.push_back(std::move(entry));
+  return all;
 }
 
 }  // namespace
@@ -266,6 +301,12 @@ bool SlateEstimatorEntry::fits(const SlateColumns& slates) const {
         return !slates.examination.shown.empty() && !slates.examination.evaluation.empty();
       case SlateNeed::kRelevance:
         return !slates.examination.relevance.empty() && !slates.examination.baseline.empty();
+      case SlateNeed::kInfluence:
+        return !slates.influence.empty();
+      case SlateNeed::kLatent:
+        return !slates.latent.empty();
+      case SlateNeed::kExposure:
+        return !slates.exposure.empty();
       default:
         return !slates.q_hat.empty() && !slates.action_dist.empty() && !slates.action.empty();
     }

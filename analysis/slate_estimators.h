@@ -41,6 +41,9 @@ struct SlateColumns {
   std::span<const double> q_hat;          // (rows, n_actions) value of this and later positions
   std::span<const double> action_dist;    // (rows, n_actions) evaluation policy, given the prefix
   ExaminationColumns examination = {};
+  PropensityColumns influence{};  // of the items that influence this position
+  PropensityColumns latent{};     // of the slate's latent value, repeated at its positions
+  PropensityColumns exposure{};   // sum_j theta_j P(this item at j); theta = 1: that it is shown
 
   std::size_t size() const { return slate_offsets.empty() ? 0 : slate_offsets.size() - 1; }
   std::size_t n_rows() const { return reward.size(); }
@@ -55,7 +58,10 @@ enum class SlateNeed : std::uint8_t {
   kCascade,
   kQHat,
   kExamination,
-  kRelevance
+  kRelevance,
+  kInfluence,
+  kLatent,
+  kExposure
 };
 
 /// A line of analysis/slate_estimators.cc.
@@ -74,7 +80,8 @@ struct SlateEstimatorEntry {
 };
 
 /// Estimators of slates from stored probabilities (estimators.md C.2), one line each: sips, iips,
-/// rips, snsips, sniips, snrips, cascade_dr, sncascade_dr, le_iips, ed_dr.
+/// rips, aips, lips, click_ips, their self-normalized forms, cascade_dr, sncascade_dr, le_iips,
+/// ed_dr.
 const Registry<SlateEstimatorEntry>& slate_estimators();
 
 /// The estimate from all slates at once. Raises: Error(kInput) for no slates or absent columns.

@@ -113,8 +113,7 @@ ActionSource source_of_actions(const ActionLog& log) {
   return {log.shape, 1, [&log](std::size_t) { return log; }};
 }
 
-ActionLog read_action_log(const LogReader& reader) {
-  const ActionSource source = source_of_actions(reader);
+ActionLog read_action_log(const ActionSource& source) {
   ActionLog log;
   const auto append = [](auto& to, const auto& from) {
     to.insert(to.end(), from.begin(), from.end());

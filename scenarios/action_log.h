@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "analysis/behavior_model.h"
-#include "analysis/results.h"
+#include "analysis/estimators.h"
+#include "analysis/evaluate.h"
 #include "sim/log/log.h"
 
 namespace rehearsal {
@@ -54,7 +55,10 @@ ActionSource source_of_actions(const LogReader& log,
 /// Its seed deals the folds.
 std::shared_ptr<const BehaviorModel> estimate_behavior(const LogReader& log, int threads);
 /// The whole log at once.
-ActionLog read_action_log(const LogReader& log);
+ActionLog read_action_log(const ActionSource& log);
+inline ActionLog read_action_log(const LogReader& log) {
+  return read_action_log(source_of_actions(log));
+}
 /// One shard in memory, which outlives the source.
 ActionSource source_of_actions(const ActionLog& log);
 
@@ -117,23 +121,32 @@ struct ActionCandidate {
   std::optional<ActionTable> expected_q_hat;  // (n_rounds) E_policy[q_hat]; none: summed
 };
 
-struct ActionEvaluation {
-  std::vector<std::string> estimators;  // of analysis/estimators.cc; empty: all that apply
-  const ActionTable* q_hat = nullptr;   // null: dm, dr, sndr do not apply
-  std::ptrdiff_t baseline = -1;         // index of the candidate that lifts are relative to
-  double confidence = 0.95;
-  int threads = 1;         // 0: all of the machine; changes no byte
-  bool estimated = false;  // the propensities are: weighted estimates carry a warning
+/// Of EvaluateOptions, estimators, selection, threads and what makes intervals count here. "auto"
+/// chooses among ips, clipped snips and, with q_hat, shrunken doubly robust forms.
+struct ActionEvaluation : EvaluateOptions {
+  const ActionTable* q_hat = nullptr;     // null: dm, dr, sndr ... do not apply
+  const ActionTable* behavior = nullptr;  // of every action: for selection "pas_if"
+  bool estimated = false;        // the propensities are: weighted estimates carry a warning
+  std::ptrdiff_t baseline = -1;  // index of the candidate that lifts are relative to
+  Rng rng{0};                    // resamples, and how PAS-IF cuts the log
 };
 
 /// Scores policies by the sums that score pages: a single recommendation is a page of one slot,
 /// whose page, cascade, item-position and pseudo-inverse weights are one number. Streams the log
-/// shard by shard; memory does not grow with it. Users are the unit of standard errors (delta
-/// method).
-/// Returns: estimates[candidate], in the order of the estimators. Raises: Error(kInput) for an
-/// estimator whose q_hat is missing, and unknown names.
+/// shard by shard; memory does not grow with it, but for intervals that keep a row a user and for
+/// selection "pas_if". Users are the unit of standard errors (delta method).
+/// Returns: estimates[candidate], in the order of the estimators asked for. Raises: Error(kInput)
+/// for an estimator whose q_hat is missing, and unknown names.
 std::vector<std::vector<Estimate>> evaluate_actions(const ActionSource& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options);
+
+/// The estimate that PAS-IF chooses for a candidate, and why. Args: scored: the estimators of
+/// `members`.  log: the whole of it.  Raises: Error(kInput) without options.behavior, where it
+/// contradicts the log's propensities, and where the candidate or a q_hat in use is not known for
+/// every action.
+Estimate choose_by_pas_if(const std::string& name, std::span<const Estimator> scored,
+                          std::span<const Estimate> members, const ActionLog& log,
+                          const ActionCandidate& candidate, const ActionEvaluation& options);
 
 }  // namespace rehearsal

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <optional>
 
+#include "scenarios/segment_table.h"
+
 namespace rehearsal {
 
 namespace {
@@ -111,6 +113,8 @@ std::string reasons(const Results& results, const GateRule& rule) {
   for (const PolicyResult& policy : results.policies) {
     const Estimate* estimate = find_estimate(policy, rule.estimator, rule.metric);
     std::string line = policy.judged ? policy.reason : "";
+    if (estimate != nullptr && estimate->choice)
+      line += (line.empty() ? "" : "; ") + std::string("chosen ") + estimate->choice->reason;
     if (estimate != nullptr)
       for (const std::string& warning : estimate->warnings)
         line += (line.empty() ? "" : "; ") + std::string("warning: ") + warning;
@@ -210,8 +214,10 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
 std::string decision_table(const Scenario& scenario, const Results& results) {
   const GateRule& rule = scenario.gate.rule;
   std::string text = heading(scenario, results) + "\n" + policies_table(results, rule);
-  for (const std::string& part : {reasons(results, rule), estimators_table(scenario, results),
-                                  exploration(results), noise_table(results, rule.metric)})
+  for (const std::string& part :
+       {reasons(results, rule), segment_table(results.policies, rule.metric, rule.estimator),
+        estimators_table(scenario, results), exploration(results),
+        noise_table(results, rule.metric)})
     if (!part.empty()) text += "\n" + part;
   return text;
 }

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "analysis/evaluation_sums.h"
+#include "analysis/estimator_choice.h"
+#include "analysis/evaluation_estimates.h"
 #include "scenarios/action_log.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
@@ -11,24 +12,24 @@ namespace rehearsal {
 
 namespace {
 
+// Whom plain "auto" chooses among. Weights are shrunk where they are normalized or correct a model:
+// by themselves they would lose their mass, and half an estimate looks narrow. Not switched:
+// where all weights are above the limit, the model alone is left.
+constexpr const char* kActionFamilies[] = {"ips", "snips_clip", "dr_clip", "dros"};
+
 bool needs_q_hat(const Estimator& estimator) { return estimator.entry->uses(Need::kQHat); }
 
-std::vector<Estimator> chosen(const ActionEvaluation& options) {
-  std::vector<Estimator> entries;
-  if (options.estimators.empty()) {
-    for (const char* name : {"ips", "snips", "dm", "dr", "sndr"}) {
-      const Estimator estimator = parse_estimator(name);
-      if (!needs_q_hat(estimator) || options.q_hat != nullptr) entries.push_back(estimator);
-    }
-    return entries;
-  }
-  for (const std::string& name : options.estimators) {
-    const Estimator estimator = parse_estimator(name, "--estimators");
-    if (needs_q_hat(estimator) && options.q_hat == nullptr)
-      throw Error(ErrorKind::kInput, name + ": needs a reward model: give --q-hat FILE.h5:DATASET");
-    entries.push_back(estimator);
-  }
-  return entries;
+EstimatorRequests requested(const ActionEvaluation& options) {
+  const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
+    if (entry.uses(Need::kQHat) && options.q_hat == nullptr)
+      return "needs a reward model: give --q-hat FILE.h5:DATASET";
+    return "";
+  };
+  std::vector<std::string> names = options.estimators;
+  if (names.empty())
+    for (const char* name : {"ips", "snips", "dm", "dr", "sndr"})
+      if (refusal(estimators().at(name)).empty()) names.emplace_back(name);
+  return request_estimators(names, kActionFamilies, refusal, "--estimators");
 }
 
 /// What one evaluation reads, fixed before the pass.
@@ -62,19 +63,18 @@ class ShardSums {
     }
     for (std::size_t c = 0; c < plan.candidates.size(); ++c)
       add_candidate(c, q_hat ? &*q_hat : nullptr);
-    sums_.add_users(plan.sums, users_);
+    sums_.add_users(plan.sums, ids_, users_);
   }
 
   EvaluationSums take() { return std::move(sums_); }
 
  private:
   void index_users() {
-    std::size_t n_users = 0;
     for (std::size_t i = 0; i < log_.size(); ++i) {
-      if (i == 0 || log_.user[i] != log_.user[i - 1]) ++n_users;
-      user_of_.push_back(n_users - 1);
+      if (i == 0 || log_.user[i] != log_.user[i - 1]) ids_.push_back(log_.user[i]);
+      user_of_.push_back(ids_.size() - 1);
     }
-    users_.assign(n_users * plan_.sums.n_columns, 0.0);
+    users_.assign(ids_.size() * plan_.sums.n_columns, 0.0);
     for (const std::size_t u : user_of_) users_[u * plan_.sums.n_columns] += 1;
     sums_.n_rounds = static_cast<double>(log_.size());
     sums_.n_shown = sums_.n_rounds;
@@ -128,42 +128,74 @@ class ShardSums {
   const ActionPlan& plan_;
   const ActionLog& log_;
   EvaluationSums sums_;
+  std::vector<std::uint32_t> ids_;    // (users)
   std::vector<std::size_t> user_of_;  // (rows)
   std::vector<double> users_;         // (users, n_columns)
   std::vector<double> shown_;         // (rows) q_hat of the logged actions
 };
+
+ActionPlan plan_of(const ActionSource& log, const std::vector<ActionCandidate>& candidates,
+                   const std::vector<Estimator>& scored, const ActionEvaluation& options) {
+  ActionPlan plan{log, candidates, nullptr, {}};
+  if (std::any_of(scored.begin(), scored.end(), needs_q_hat)) plan.q_hat = options.q_hat;
+  for (const ActionCandidate& candidate : candidates) {
+    if (plan.q_hat != nullptr) require_expectation(candidate, *plan.q_hat);
+    plan.sums.candidates.push_back({candidate.name, nullptr});
+  }
+  plan.sums.metrics = {"ctr"};
+  plan.sums.rng = options.rng;
+  add_targets(scored, static_cast<int>(options.baseline), plan.sums);
+  plan_interval(options, plan.sums);
+  return plan;
+}
+
+EvaluationSums sum_all(const ActionPlan& plan, int threads) {
+  EvaluationSums total(plan.sums);
+  ordered_reduce(
+      plan.log.n_shards, threads,
+      [&](std::size_t shard) {
+        const ActionLog rounds = plan.log.read(shard);
+        return ShardSums(plan, rounds).take();
+      },
+      [&](std::size_t, EvaluationSums&& sums) { total.add(sums); });
+  if (total.n_rounds == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
+  return total;
+}
+
+/// Returns: one a target.
+std::vector<Estimate> estimates_of(const ActionPlan& plan, const EvaluationSums& sums,
+                                   const ActionEvaluation& options) {
+  std::vector<Estimate> out =
+      target_estimates(plan.sums, sums, options, static_cast<int>(options.baseline));
+  for (std::size_t t = 0; options.estimated && t < out.size(); ++t)
+    if (plan.sums.targets[t].estimator.entry->needs != std::vector<Need>{Need::kQHat})
+      out[t].warnings.emplace_back(
+          "propensities are estimated: the interval leaves out the error of that estimate, and "
+          "where the policy knew more than the context the value is biased");
+  return out;
+}
 
 }  // namespace
 
 std::vector<std::vector<Estimate>> evaluate_actions(const ActionSource& log,
                                                     const std::vector<ActionCandidate>& candidates,
                                                     const ActionEvaluation& options) {
-  const std::vector<Estimator> entries = chosen(options);
-  ActionPlan plan{log, candidates, nullptr, {}};
-  if (std::any_of(entries.begin(), entries.end(), needs_q_hat)) plan.q_hat = options.q_hat;
-  for (const ActionCandidate& candidate : candidates) {
-    if (plan.q_hat != nullptr) require_expectation(candidate, *plan.q_hat);
-    plan.sums.candidates.push_back({candidate.name, nullptr});
-  }
-  plan.sums.metrics = {"ctr"};
-  add_targets(entries, static_cast<int>(options.baseline), plan.sums);
-  EvaluationSums total(plan.sums);
-  ordered_reduce(
-      log.n_shards, options.threads,
-      [&](std::size_t shard) {
-        const ActionLog rounds = log.read(shard);
-        return ShardSums(plan, rounds).take();
-      },
-      [&](std::size_t, EvaluationSums&& sums) { total.add(sums); });
-  if (total.n_rounds == 0) throw Error(ErrorKind::kInput, "evaluate: the log has no rounds");
-  auto estimates = finish(plan.sums, total, options.confidence, static_cast<int>(options.baseline));
-  for (std::vector<Estimate>& of_candidate : estimates)
-    for (std::size_t e = 0; options.estimated && e < entries.size(); ++e)
-      if (entries[e].entry->needs != std::vector<Need>{Need::kQHat})
-        of_candidate[e].warnings.emplace_back(
-            "propensities are estimated: the interval leaves out the error of that estimate, and "
-            "where the policy knew more than the context the value is biased");
-  return estimates;
+  if (const auto problem = interval_problem(options))
+    throw Error(ErrorKind::kInput, problem->key + ": " + problem->message);
+  const EstimatorRequests requests = requested(options);
+  const ChoiceRule& rule = choice_rules().at(options.selection, "selection");
+  const ActionPlan plan = plan_of(log, candidates, requests.scored, options);
+  const EvaluationSums sums = sum_all(plan, options.threads);
+  std::optional<ActionLog> whole;  // for a rule that cuts the log itself
+  const Choose choose = [&](std::size_t candidate, const EstimatorRequest& request,
+                            std::span<const Estimate> members) {
+    if (!rule.needs_rounds) return choose_estimate(request, members, sums.n_users, rule);
+    if (!whole) whole = read_action_log(log);
+    std::vector<Estimator> scored;
+    for (const std::size_t m : request.members) scored.push_back(requests.scored[m]);
+    return choose_by_pas_if(request.name, scored, members, *whole, candidates[candidate], options);
+  };
+  return answer_requests(requests, estimates_of(plan, sums, options), candidates.size(), choose);
 }
 
 }  // namespace rehearsal

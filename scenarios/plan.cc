@@ -149,6 +149,7 @@ class Planner {
     how.metrics = scenario.estimate.metrics;
     how.estimators = scenario.estimate.estimators;
     how.outcome = outcome_options(scenario.estimate.outcome);
+    how.selection = scenario.estimate.selection;
     how.threads = run_.threads;
     how.progress = run_.progress;
     const auto estimates = evaluate(estimation_rounds(scenario, setup, log), log.info(), arms,

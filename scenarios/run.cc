@@ -4,6 +4,7 @@
 
 #include "analysis/evaluate.h"
 #include "analysis/live_statistics.h"
+#include "analysis/segments.h"
 #include "policies/policies.h"
 #include "scenarios/outcomes.h"
 #include "scenarios/run_steps.h"
@@ -38,6 +39,31 @@ Results start_results(const Scenario& scenario) {
     results.policies.push_back(std::move(policy));
   }
   return results;
+}
+
+/// Who is judged from a log, and how.
+struct Judged {
+  std::vector<std::size_t> indices;  // into the scenario's policies
+  std::vector<Candidate> candidates;
+  int baseline = -1;  // index into candidates
+  const Policy* behavior = nullptr;
+  EvaluateOptions how;
+};
+
+Judged judged(const Scenario& scenario, const Setup& setup, const RunOptions& options) {
+  Judged out{estimated_policies(scenario), {}, -1, nullptr, evaluate_options(scenario.estimate)};
+  out.how.outcome = outcome_options(scenario.estimate.outcome);
+  out.how.threads = options.threads;
+  out.how.progress = options.progress;
+  const std::size_t baseline_index = scenario.index_of(scenario.live.baseline);
+  for (const std::size_t i : out.indices) {
+    if (i == baseline_index) out.baseline = static_cast<int>(out.candidates.size());
+    out.candidates.push_back({scenario.policies[i].name, setup.policies[i].get()});
+  }
+  if (out.how.log_subset != "all")
+    out.how.subset_behavior = setup.policies[scenario.index_of(out.how.log_subset)].get();
+  out.behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
+  return out;
 }
 
 }  // namespace
@@ -130,42 +156,27 @@ void load_step(const Scenario& scenario, Setup& setup, const RunFolder& folder) 
 void estimate_rounds(const Scenario& scenario, const Setup& setup, const RoundSource& rounds,
                      const LogInfo& info, const RunOptions& options,
                      std::vector<PolicyResult>& policies) {
-  EvaluateOptions how;
-  how.metrics = scenario.estimate.metrics;
-  how.estimators = scenario.estimate.estimators;
-  how.interval = scenario.estimate.interval;
-  how.n_bootstrap = scenario.estimate.n_bootstrap;
-  how.confidence = scenario.estimate.confidence;
-  how.log_subset = scenario.estimate.log_subset;
-  how.outcome = outcome_options(scenario.estimate.outcome);
-  how.threads = options.threads;
-  how.progress = options.progress;
-  const std::vector<std::size_t> indices = estimated_policies(scenario);
-  const std::size_t baseline_index = scenario.index_of(scenario.live.baseline);
-  std::vector<Candidate> candidates;
-  int baseline = -1;
-  for (const std::size_t i : indices) {
-    if (i == baseline_index) baseline = static_cast<int>(candidates.size());
-    candidates.push_back({scenario.policies[i].name, setup.policies[i].get()});
-  }
-  if (how.log_subset != "all")
-    how.subset_behavior = setup.policies[scenario.index_of(how.log_subset)].get();
-  const Policy* behavior = setup.policies[scenario.index_of(scenario.log.policy)].get();
-  auto estimates = evaluate(rounds, info, candidates, behavior, baseline, setup.rng, how);
-  for (std::size_t c = 0; c < indices.size(); ++c)
-    policies[indices[c]].estimates = std::move(estimates[c]);
+  const Judged who = judged(scenario, setup, options);
+  auto estimates =
+      evaluate(rounds, info, who.candidates, who.behavior, who.baseline, setup.rng, who.how);
+  for (std::size_t c = 0; c < who.indices.size(); ++c)
+    policies[who.indices[c]].estimates = std::move(estimates[c]);
 }
 
 void estimate_step(const Scenario& scenario, const Setup& setup, const LogReader& log,
                    const RunOptions& options, std::vector<PolicyResult>& policies) {
   const RoundSource rounds = estimation_rounds(scenario, setup, log);
   estimate_rounds(scenario, setup, rounds, log.info(), options, policies);
+  const Judged who = judged(scenario, setup, options);
+  auto segments = evaluate_segments(
+      rounds, log.info(), who.candidates, who.behavior, who.baseline, setup.rng, who.how,
+      segment_features(log.schema(), scenario.estimate.segments, "estimate.segments"));
   const std::string exploration = exploration_part(scenario);
-  const std::vector<std::size_t> indices = estimated_policies(scenario);
-  parallel_for(indices.size(), options.threads, [&](std::size_t c) {
+  parallel_for(who.indices.size(), options.threads, [&](std::size_t c) {
     check_interrupt();
-    policies[indices[c]].offline =
-        ranking_metrics(rounds, log.info(), *setup.policies[indices[c]], exploration);
+    PolicyResult& result = policies[who.indices[c]];
+    result.segments = std::move(segments[c]);
+    result.offline = ranking_metrics(rounds, log.info(), *who.candidates[c].policy, exploration);
   });
 }
 

@@ -4,7 +4,9 @@
 #include <limits>
 #include <set>
 
-#include "analysis/estimators.h"
+#include "analysis/estimator_choice.h"
+#include "analysis/evaluation_estimates.h"
+#include "analysis/interval_kinds.h"
 #include "policies/policies.h"
 #include "scenarios/outcomes.h"
 #include "sim/core/error.h"
@@ -206,16 +208,15 @@ void check_no_repeats(const std::string& section, const std::string& key,
 
 /// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
 void settle_estimators(Scenario& scenario, const NameCheck& check) {
+  const Refusal refusal = [](const EstimatorEntry& entry) -> std::string {
+    return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
+  };
   const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
-    Estimator estimator;
     try {
-      estimator = parse_estimator(name);
+      name = settled_name(name, refusal);
     } catch (const Error& error) {
       check.refuse(section, key, error.what());
     }
-    if (estimator.entry->uses(Need::kPscore))
-      check.refuse(section, key, "'" + name + "' scores single actions, not pages");
-    name = estimator.name;
   };
   for (std::string& name : scenario.estimate.estimators) settle("estimate", "estimators", name);
   settle("gate", "estimator", scenario.gate.rule.estimator);
@@ -229,6 +230,8 @@ void check_names(const Scenario& scenario, const NameCheck& check) {
     check.refuse(
         "estimate", "outcome",
         "calibrate needs at least 3 folds: one is predicted, one calibrates, others teach");
+  if (const auto problem = interval_problem(evaluate_options(scenario.estimate)))
+    check.refuse("estimate", problem->key, problem->message);
   check_behavior(scenario, check);
   check_baseline(scenario, check);
   check_gate(scenario, check);
@@ -273,11 +276,21 @@ Fields OutcomeStep::fields() {
 Fields EstimateStep::fields() {
   return Fields()
       .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
-      .add("estimators", estimators,
-           "off-policy estimators: names of 'rehearsal list estimators', a hyper-parameter after "
-           "an underscore, as in dr_clip_10")
-      .choice("interval", interval, {"normal", "bootstrap"}, "how intervals are made")
-      .add("n_bootstrap", n_bootstrap, 2, 100000, "bootstrap replicates, by user")
+      .add_list_or("estimators", estimators, {"auto"},
+                   "off-policy estimators: names of 'rehearsal list estimators', a "
+                   "hyper-parameter after an underscore, as in dr_clip_10; dr_clip_auto chooses "
+                   "it from the log, auto the estimator too, for each policy and metric")
+      .choice("selection", selection, {"slope", "slope_plus_plus"},
+              "how auto chooses: a name of 'rehearsal list selection'")
+      .choice("interval", interval, interval_kinds().names(),
+              "how intervals are made: a name of 'rehearsal list intervals'")
+      .add("n_bootstrap", n_bootstrap, 20, 100000, "bootstrap replicates, by user")
+      .add("reward_range", reward_range, -1e12, 1e12,
+           "[low, high] of a page's reward, known beforehand: for intervals that are bounds")
+      .add("max_weight", max_weight, 0, 1e12,
+           "largest importance weight possible, known beforehand; 0: not known")
+      .add("segments", segments,
+           "categories of the context: estimates for each of their levels as well")
       .add("confidence", confidence, 0.5, 0.9999, "of every interval")
       .add("log_subset", log_subset,
            "all, or a part of the behaviour mixture: its pages alone, with its propensities")
@@ -306,6 +319,20 @@ Fields GateStep::fields() {
            "(value / standard error)^2 below which it decides nothing")
       .add("candidates", candidates,
            "who is judged; none named: all but the baseline, the behaviour policy and oracles");
+}
+
+EvaluateOptions evaluate_options(const EstimateStep& step) {
+  EvaluateOptions out;
+  out.metrics = step.metrics;
+  out.estimators = step.estimators;
+  out.selection = step.selection;
+  out.interval = step.interval;
+  out.n_bootstrap = step.n_bootstrap;
+  out.reward_range = step.reward_range;
+  out.max_weight = step.max_weight;
+  out.confidence = step.confidence;
+  out.log_subset = step.log_subset;
+  return out;
 }
 
 std::size_t Scenario::index_of(const std::string& policy) const {

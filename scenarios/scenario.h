@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/evaluate.h"
 #include "analysis/gate.h"
 #include "scenarios/yaml_tree.h"
 #include "sim/core/fields.h"
@@ -54,13 +55,20 @@ struct OutcomeStep {
 struct EstimateStep {
   std::vector<std::string> metrics{"ctr", "ptr"};
   std::vector<std::string> estimators{"ips", "snips", "iips", "rips", "pi", "dm", "dr"};
+  std::string selection = "slope";
   std::string interval = "normal";
   std::int64_t n_bootstrap = 200;
+  std::vector<double> reward_range;
+  double max_weight = 0;
+  std::vector<std::string> segments;
   double confidence = 0.95;
   std::string log_subset = "all";
   OutcomeStep outcome;
   Fields fields();
 };
+
+/// What evaluate() is told of it; models, threads and the subset's policy are left to the caller.
+EvaluateOptions evaluate_options(const EstimateStep& step);
 
 /// `live:` the experiment that knows the truth.
 struct LiveStep {

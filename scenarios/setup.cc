@@ -1,5 +1,6 @@
 #include "scenarios/setup.h"
 
+#include "analysis/segments.h"
 #include "policies/policies.h"
 #include "users/users.h"
 
@@ -11,6 +12,7 @@ Setup build(const Scenario& scenario) {
   // scenario's.
   const Rng world_rng(static_cast<std::uint64_t>(scenario.world_seed));
   setup.world = worlds().at(scenario.world.type).make(scenario.world.config(), world_rng);
+  segment_features(setup.world->schema(), scenario.estimate.segments, "estimate.segments");
   setup.users =
       user_models().at(scenario.users.type).make(scenario.users.config(), *setup.world, world_rng);
   PolicyContext context{setup.world->schema(), setup.rng, nullptr, {}};

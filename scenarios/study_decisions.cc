@@ -185,8 +185,8 @@ DecisionTables decide_all(const Study& study, const std::vector<StudyJob>& jobs,
         rows.push_back(row_of(cell, estimator, worlds));
       }
       // A model's claimed errors leave out that it is wrong: nothing follows from them.
-      const bool model_alone =
-          parse_estimator(estimator).entry->needs == std::vector<Need>{Need::kQHat};
+      const EstimatorEntry* entry = estimators().find(estimator);  // null: a choice among several
+      const bool model_alone = entry != nullptr && entry->needs == std::vector<Need>{Need::kQHat};
       const double projected = model_alone ? kNaN : projected_pages(margins_of(worlds));
       if (estimator == kSlotWise) slot_wise = projected;
       tables.pages.push_back({cell, estimator, found_pages(rows), projected, 0});

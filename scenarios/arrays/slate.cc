@@ -27,6 +27,11 @@ class SlateCase {
     columns_.slate = pair("");
     columns_.item_position = pair("_item_position");
     columns_.cascade = pair("_cascade");
+    columns_.influence = pair("_influence");
+    columns_.latent = pair("_latent");
+    columns_.exposure = weights("_examination");
+    check_repeated("pscore_latent", columns_.latent.behavior);
+    check_repeated("evaluation_policy_pscore_latent", columns_.latent.evaluation);
     check_repeated("pscore", columns_.slate.behavior);
     check_repeated("evaluation_policy_pscore", columns_.slate.evaluation);
     if (inputs_.has("evaluation_policy_action_dist")) read_actions();
@@ -70,6 +75,18 @@ class SlateCase {
     const std::string behavior = "pscore" + suffix, evaluation = "evaluation_policy_" + behavior;
     if (!inputs_.has_all({behavior, evaluation})) return {};
     return {inputs_.probabilities(evaluation, {n_}), inputs_.propensities(behavior, {n_})};
+  }
+
+  /// Sums over positions, which may be above 1.
+  PropensityColumns weights(const std::string& suffix) const {
+    const std::string behavior = "pscore" + suffix, evaluation = "evaluation_policy_" + behavior;
+    if (!inputs_.has_all({behavior, evaluation})) return {};
+    PropensityColumns out{inputs_.numbers(evaluation, {n_}), inputs_.numbers(behavior, {n_})};
+    for (std::size_t s = 0; s < n_; ++s) {
+      if (!(out.behavior[s] > 0)) inputs_.refuse(behavior, {n_}, s, "more than 0");
+      if (!(out.evaluation[s] >= 0)) inputs_.refuse(evaluation, {n_}, s, "at least 0");
+    }
+    return out;
   }
 
   void check_repeated(const std::string& dataset, std::span<const double> p) const {

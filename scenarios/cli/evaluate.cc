@@ -1,16 +1,16 @@
-#include "analysis/evaluate.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
 
+#include "analysis/segments.h"
 #include "analysis/sessions.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/segment_table.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
 
@@ -26,15 +26,13 @@ struct EvaluateCommand {
   std::string behavior = "logged";
   std::string q_hat;
   std::vector<std::string> q_hat_expected;
-  std::vector<std::string> estimators;
+  std::vector<std::string> segments;
   std::string baseline;
   std::string layout;
   std::string out;
-  std::vector<std::string> metrics;
-  double confidence = 0.95;
+  EvaluateOptions how;  // what single recommendations and pages share
   bool sessions = false;
   double discount = 1;
-  int threads = 0;
   bool json = false;
 };
 
@@ -75,16 +73,35 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
   return static_cast<std::ptrdiff_t>(index_of(policies, command.baseline, "--baseline"));
 }
 
-std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
-                                                 const LogReader& reader,
-                                                 const std::vector<Named>& policies) {
-  if (command.sessions || !command.metrics.empty())
+/// What was found of each policy.
+struct Scores {
+  std::vector<std::vector<Estimate>> estimates;
+  std::vector<std::vector<SegmentEstimates>> segments;  // or empty
+};
+
+/// Of every action, or null. What else --behavior may be says where propensities come from.
+std::unique_ptr<ActionTable> behavior_table(const EvaluateCommand& command,
+                                            const ActionShape& shape) {
+  if (command.behavior == "logged" || command.behavior == "estimated") return nullptr;
+  if (command.how.selection != "pas_if")
+    throw Error(
+        ErrorKind::kInput,
+        fmt::format("--behavior {}: is for --selection pas_if; expected logged or estimated",
+                    command.behavior));
+  return std::make_unique<ActionTable>(command.behavior == "uniform"
+                                           ? ActionTable::uniform()
+                                           : ActionTable(command.behavior, shape));
+}
+
+Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
+                     const std::vector<Named>& policies) {
+  if (command.sessions || !command.how.metrics.empty() || !command.segments.empty())
     throw Error(ErrorKind::kInput,
-                "--sessions, --metrics: serve logs of pages; this one holds single "
+                "--sessions, --metrics, --segments: serve logs of pages; this one holds single "
                 "recommendations, which are scored by clicks a round");
   const bool estimated = command.behavior == "estimated";
-  const ActionSource log =
-      source_of_actions(reader, estimated ? estimate_behavior(reader, command.threads) : nullptr);
+  const ActionSource log = source_of_actions(
+      reader, estimated ? estimate_behavior(reader, command.how.threads) : nullptr);
   std::vector<ActionCandidate> candidates;
   for (const Named& policy : policies) {
     if (policy.value != "uniform" && fs::is_directory(policy.value))
@@ -106,14 +123,14 @@ std::vector<std::vector<Estimate>> score_actions(const EvaluateCommand& command,
     if (candidate.expected_q_hat->complete())
       throw Error(ErrorKind::kInput, expected.value + ": expected shape (n_rounds)");
   }
-  ActionEvaluation options;
-  options.estimators = command.estimators;
+  const std::unique_ptr<ActionTable> behavior = behavior_table(command, log.shape);
+  ActionEvaluation options{command.how};
   options.q_hat = q_hat.get();
+  options.behavior = behavior.get();
   options.baseline = baseline_of(command, policies);
-  options.confidence = command.confidence;
-  options.threads = command.threads;
   options.estimated = estimated;
-  return evaluate_actions(log, candidates, options);
+  options.rng = Rng(reader.info().seed);
+  return {evaluate_actions(log, candidates, options), {}};
 }
 
 std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
@@ -131,17 +148,17 @@ std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
   return load_policy(policy.value, schema);
 }
 
-std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
-                                               const LogReader& reader,
-                                               const std::vector<Named>& policies) {
+Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
+                   const std::vector<Named>& policies) {
   if (!command.q_hat.empty() || !command.q_hat_expected.empty())
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
                 "to the log");
   if (command.behavior != "logged")
     throw Error(ErrorKind::kInput,
-                "--behavior estimated: serves logs of single recommendations; pages are scored by "
-                "logged propensities");
+                fmt::format("--behavior {}: serves logs of single recommendations; pages are "
+                            "scored by logged propensities",
+                            command.behavior));
   std::vector<std::shared_ptr<Policy>> made;
   std::vector<Candidate> candidates;
   for (const Named& policy : policies) {
@@ -149,20 +166,20 @@ std::vector<std::vector<Estimate>> score_pages(const EvaluateCommand& command,
     candidates.push_back({policy.name, made.back().get()});
   }
   const std::unique_ptr<ProgressSink> progress = make_progress();
-  EvaluateOptions options;
+  EvaluateOptions options = command.how;
   const LogBatch first = reader.read(0, Columns{});
-  options.metrics = command.metrics;
   if (options.metrics.empty()) {
     options.metrics = {"ctr"};
     if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
   }
   if (command.sessions) options.session_discount = command.discount;
-  options.estimators = command.estimators;
-  options.confidence = command.confidence;
-  options.threads = command.threads;
   options.progress = progress.get();
-  return evaluate(reader, candidates, nullptr, static_cast<int>(baseline_of(command, policies)),
-                  Rng(reader.info().seed), options);
+  const int baseline = static_cast<int>(baseline_of(command, policies));
+  const Rng rng(reader.info().seed);
+  const auto features = segment_features(reader.schema(), command.segments, "--segments");
+  return {evaluate(reader, candidates, nullptr, baseline, rng, options),
+          evaluate_segments(source_of(reader), reader.info(), candidates, nullptr, baseline, rng,
+                            options, features)};
 }
 
 std::string table(const Results& results) {
@@ -179,10 +196,14 @@ std::string table(const Results& results) {
         text += fmt::format("   {:+.2f} % [{:+.2f}, {:+.2f}]", 100 * e.lift->value,
                             100 * e.lift->low, 100 * e.lift->high);
       text += "\n";
+      if (e.choice)
+        notes +=
+            fmt::format("{}, {}, {}: {}\n", policy.name, e.metric, e.estimator, e.choice->reason);
       for (const std::string& warning : e.warnings)
         notes += fmt::format("{}, {}, {}: {}\n", policy.name, e.metric, e.estimator, warning);
     }
-  return text + (notes.empty() ? "" : "\n" + notes);
+  const std::string segments = segment_table(results.policies, "", "");
+  return text + (segments.empty() ? "" : "\n" + segments) + (notes.empty() ? "" : "\n" + notes);
 }
 
 void write_results(const std::string& folder, const std::string& json) {
@@ -211,16 +232,26 @@ std::string table(const std::vector<NamedCase>& cases) {
 
 /// Another tool's arrays: FILE.h5 --layout NAME.
 int evaluate_file(const EvaluateCommand& command) {
+  const EvaluateOptions plain;
+  const EvaluateOptions& how = command.how;
   if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
       !command.baseline.empty() || command.behavior != "logged" || command.sessions ||
-      !command.metrics.empty())
+      command.discount != 1 || !how.metrics.empty() || !command.segments.empty())
     throw Error(ErrorKind::kInput,
                 "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
-                "--q-hat-expected, --baseline, --metrics and --sessions serve logs");
+                "--q-hat-expected, --baseline, --metrics, --segments, --sessions and --discount "
+                "serve logs");
+  if (how.interval != plain.interval || how.selection != plain.selection ||
+      !how.reward_range.empty() || how.max_weight != plain.max_weight ||
+      how.n_bootstrap != plain.n_bootstrap)
+    throw Error(
+        ErrorKind::kInput,
+        "--layout: every case has the intervals and choices of its layout (docs/arrays.md); "
+        "--interval, --bootstrap, --reward-range, --max-weight and --selection serve logs");
   ArrayOptions options;
-  options.estimators = command.estimators;
-  options.confidence = command.confidence;
-  options.threads = command.threads;
+  options.estimators = how.estimators;
+  options.confidence = how.confidence;
+  options.threads = how.threads;
   const std::vector<NamedCase> cases =
       evaluate_arrays(command.log, array_layouts().at(command.layout, "--layout"), options);
   const std::string json = arrays_to_json(cases);
@@ -238,8 +269,11 @@ int evaluate_log(const EvaluateCommand& command) {
   const LogReader reader(command.log);
   if (command.discount != 1 && !command.sessions)
     throw Error(ErrorKind::kInput, "--discount: is of sessions: give --sessions");
+  if (command.sessions && !command.segments.empty())
+    throw Error(ErrorKind::kInput,
+                "--segments: serves pages; those of one session may lie in several segments");
   const bool single = has_single_actions(reader);
-  auto estimates =
+  Scores scores =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
   const LogInfo& info = reader.info();
   Results results{info.name,          info.seed,
@@ -250,7 +284,8 @@ int evaluate_log(const EvaluateCommand& command) {
     PolicyResult result;
     result.name = policies[p].name;
     result.type = policies[p].value == "uniform" ? "uniform" : "stored";
-    result.estimates = std::move(estimates[p]);
+    result.estimates = std::move(scores.estimates[p]);
+    if (!scores.segments.empty()) result.segments = std::move(scores.segments[p]);
     results.policies.push_back(std::move(result));
   }
   write_results(command.out, to_json(results));
@@ -262,6 +297,7 @@ int evaluate_log(const EvaluateCommand& command) {
 
 void add_evaluate(CLI::App& app, Action& action) {
   auto command = std::make_shared<EvaluateCommand>();
+  command->how.metrics.clear();  // none named: those that the log has
   CLI::App* sub = app.add_subcommand("evaluate", "Score policies off-policy from any log");
   sub->footer(
       example("  rehearsal evaluate runs/first --policy random=uniform --policy "
@@ -284,10 +320,10 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
   sub->add_option("--behavior", command->behavior,
-                  "Propensities: as logged, or estimated from the context by a cross-fitted "
-                  "multinomial logistic regression (single recommendations)")
-      ->check(CLI::IsMember({"logged", "estimated"}))
-      ->type_name("logged|estimated");
+                  "Of single recommendations: propensities as logged, or estimated from the "
+                  "context by a cross-fitted multinomial logistic regression; or, for --selection "
+                  "pas_if, as logged and for every action: uniform, or a stored distribution")
+      ->type_name("logged|estimated|uniform|FILE.h5:DATASET");
   sub->add_option("--q-hat", command->q_hat,
                   "Expected reward of each action, in the shapes of a distribution")
       ->type_name("FILE.h5:DATASET");
@@ -296,14 +332,37 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "actions; repeatable")
       ->type_name("NAME=FILE.h5:DATASET")
       ->allow_extra_args(false);
-  sub->add_option("--estimators", command->estimators,
+  sub->add_option("--estimators", command->how.estimators,
                   "Names of 'rehearsal list estimators', a hyper-parameter after an underscore "
-                  "(dr_clip_10); all that apply by default")
+                  "(dr_clip_10); dr_clip_auto chooses it, auto the estimator too, and says why; "
+                  "all that apply by default")
       ->delimiter(',')
       ->type_name("A,B,C");
+  sub->add_option("--selection", command->how.selection,
+                  "How auto chooses: slope, slope_plus_plus, or pas_if (single recommendations; "
+                  "minutes a policy)")
+      ->type_name("RULE");
+  sub->add_option("--interval", command->how.interval, "A name of 'rehearsal list intervals'")
+      ->type_name("NAME");
+  sub->add_option("--bootstrap", command->how.n_bootstrap, "Resamples of bootstrap intervals")
+      ->check(CLI::Range(20, 100000))
+      ->type_name("N");
+  sub->add_option("--reward-range", command->how.reward_range,
+                  "Of a round's reward, known beforehand: for intervals that are bounds")
+      ->delimiter(',')
+      ->expected(2)
+      ->type_name("LOW,HIGH");
+  sub->add_option("--max-weight", command->how.max_weight,
+                  "Largest importance weight possible, known beforehand; likewise")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("W");
+  sub->add_option("--segments", command->segments,
+                  "Categories of a page log's context: scores for each of their levels as well")
+      ->delimiter(',')
+      ->type_name("A,B");
   sub->add_option("--baseline", command->baseline, "The policy that lifts are relative to")
       ->type_name("NAME");
-  sub->add_option("--metrics", command->metrics,
+  sub->add_option("--metrics", command->how.metrics,
                   "Of pages; ctr, and ptr where purchases are recorded, by default")
       ->delimiter(',')
       ->type_name("A,B,C");
@@ -314,10 +373,10 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "Of a session's pages: page t counts as its t-th power, t from 0")
       ->check(CLI::Range(0.0, 1.0))
       ->type_name("G");
-  sub->add_option("--confidence", command->confidence, "Of the intervals")
+  sub->add_option("--confidence", command->how.confidence, "Of the intervals")
       ->check(CLI::Range(0.5, 0.9999))
       ->type_name("P");
-  sub->add_option("--threads", command->threads, "Threads, 0 for all; changes no result")
+  sub->add_option("--threads", command->how.threads, "Threads, 0 for all; changes no result")
       ->check(CLI::Range(0, 1024))
       ->type_name("N");
   sub->add_option("--out", command->out, "Writes results.json there")->type_name("DIR");

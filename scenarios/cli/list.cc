@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "analysis/estimators.h"
+#include "analysis/estimator_choice.h"
+#include "analysis/interval_kinds.h"
+#include "analysis/slate_estimators.h"
+#include "analysis/trajectories.h"
 #include "policies/distillation.h"
 #include "policies/policies.h"
 #include "scenarios/cli/commands.h"
@@ -26,6 +29,15 @@ struct Listed {
   std::vector<FieldDescription> fields;
 };
 
+/// What an interval must be told.
+std::vector<FieldDescription> fields_of(const IntervalEntry& entry) {
+  if (!entry.needs_range()) return {};
+  return {{"reward_range", "a list of numbers", "", "[low, high]",
+           "of a round's reward, known beforehand"},
+          {"max_weight", "number", "0", "[0, inf)",
+           "largest importance weight possible; a name such as ips_clip_10 says it as well"}};
+}
+
 /// An estimator's hyper-parameter, which its name carries: dr_clip_10.
 std::vector<FieldDescription> fields_of(const EstimatorEntry& entry) {
   if (!entry.parameter) return {};
@@ -40,7 +52,8 @@ std::vector<Listed> listed(const Registry<Entry>& table) {
   for (const Entry& entry : table.entries())
     if constexpr (requires { entry.describe; })
       all.push_back({entry.name, entry.summary, entry.source, entry.describe()});
-    else if constexpr (requires { entry.parameter; })
+    else if constexpr (
+        requires { entry.parameter; } || requires { entry.needs_range(); })
       all.push_back({entry.name, entry.summary, entry.source, fields_of(entry)});
     else
       all.push_back({entry.name, entry.summary, entry.source, {}});
@@ -61,6 +74,10 @@ const std::vector<Kind>& kinds() {
       {"rankers", [] { return listed(rankers()); }},
       {"distillations", [] { return listed(distillations()); }},
       {"estimators", [] { return listed(estimators()); }},
+      {"slate_estimators", [] { return listed(slate_estimators()); }},
+      {"session_estimators", [] { return listed(trajectory_estimators()); }},
+      {"intervals", [] { return listed(interval_kinds()); }},
+      {"selection", [] { return listed(choice_rules()); }},
       {"benchmarks", [] { return listed(benchmarks()); }},
       {"outcomes", [] { return listed(outcomes()); }},
   };

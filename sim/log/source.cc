@@ -9,20 +9,14 @@ constexpr std::uint32_t kPartItem = 16;
 
 }  // namespace
 
-RoundSource users_between(RoundSource source, const Rng& rng, double low, double high) {
+RoundSource rounds_where(RoundSource source,
+                         std::function<bool(const LogBatch& batch, std::size_t i)> counts) {
   const auto all = std::move(source.read);
-  source.read = [all, rng, low, high](std::size_t shard, const Columns& columns) {
+  source.read = [all, counts = std::move(counts)](std::size_t shard, const Columns& columns) {
     LogBatch batch = all(shard, columns);
     std::vector<std::uint32_t> rows;
-    bool counts = false;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const UserId user{batch.requests.user[i]};
-      if (i == 0 || user.value != batch.requests.user[i - 1]) {
-        const double u = rng.stream(Draw::kAssignment, Turn{user, 0, 0}, kPartItem).uniform();
-        counts = u >= low && u < high;
-      }
-      if (counts) rows.push_back(static_cast<std::uint32_t>(i));
-    }
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      if (counts(batch, i)) rows.push_back(static_cast<std::uint32_t>(i));
     if (rows.size() == batch.size()) return batch;
     LogBatch part;
     part.requests = gather(batch.requests, rows);
@@ -32,6 +26,14 @@ RoundSource users_between(RoundSource source, const Rng& rng, double low, double
     return part;
   };
   return source;
+}
+
+RoundSource users_between(RoundSource source, const Rng& rng, double low, double high) {
+  return rounds_where(std::move(source), [rng, low, high](const LogBatch& batch, std::size_t i) {
+    const UserId user{batch.requests.user[i]};
+    const double u = rng.stream(Draw::kAssignment, Turn{user, 0, 0}, kPartItem).uniform();
+    return u >= low && u < high;
+  });
 }
 
 }  // namespace rehearsal

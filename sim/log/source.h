@@ -28,6 +28,10 @@ inline RoundSource source_of(const Schema& schema, const std::vector<LogBatch>& 
           [&batches](std::size_t shard, const Columns&) { return batches[shard]; }};
 }
 
+/// The rounds that `counts` (batch, place) keeps. Memory and order are those of `source`.
+RoundSource rounds_where(RoundSource source,
+                         std::function<bool(const LogBatch& batch, std::size_t i)> counts);
+
 /// The rounds of a random share of the users: those whose own number, uniform in [0, 1) and
 /// addressed by Draw::kAssignment, lies in [low, high). What learns from [0, s) is judged without
 /// bias on [s, 1). Memory and order are those of `source`.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/pseudo_inverse.h"
 #include "sim/core/rng.h"
 #include "tests/catch.h"
 #include "tests/support/tabular_policy.h"
@@ -105,14 +106,31 @@ class PageSpace {
       }
     }
     std::vector<double> out(kRows * kColumns);
-    cell_weights({offsets_, module_prefix, module_marginal, item_prefix, item_marginal}, kind,
-                 options, out);
+    cell_weights({offsets_, module_prefix, module_marginal, item_prefix, item_marginal,
+                  module_pseudo_inverse(page.modules)},
+                 kind, options, out);
     return out;
   }
 
   const std::vector<std::pair<Page, double>>& pages() const { return pages_; }
 
  private:
+  /// q_pi' Gamma^+ 1_s over (slot, module).
+  double module_pseudo_inverse(const Ids& order) const {
+    const auto indicator = [](const Ids& modules) {
+      Eigen::VectorXd one = Eigen::VectorXd::Zero(kRows * kModules);
+      for (std::size_t i = 0; i < kRows; ++i)
+        one[static_cast<Eigen::Index>(i * kModules + modules[i])] = 1;
+      return one;
+    };
+    RowMatrix gamma = RowMatrix::Zero(kRows * kModules, kRows * kModules);
+    Eigen::VectorXd q = Eigen::VectorXd::Zero(kRows * kModules);
+    for (const auto& [modules, p] : mu_.modules)
+      gamma += p * indicator(modules) * indicator(modules).transpose();
+    for (const auto& [modules, p] : pi_.modules) q += p * indicator(modules);
+    return q.dot(pseudo_inverse(gamma) * indicator(order));
+  }
+
   PagePolicy mu_, pi_;
   std::vector<std::pair<Page, double>> pages_;
   std::vector<std::uint32_t> offsets_{0, 2, 4};
@@ -220,6 +238,22 @@ TEST_CASE("cell weights are unbiased for what they take in and biased beyond it 
       else
         CHECK(std::abs(mean - truth) > 1e-4);
     }
+  }
+}
+
+TEST_CASE(
+    "the pseudo-inverse of module orders times the rows items is unbiased where rows add up") {
+  Stream stream = Rng(44).stream(Draw::kWorld, {});
+  for (int instance = 0; instance < 3; ++instance) {
+    const PageSpace space(stream);
+    const auto bias = [&](const MeanCells& rewards) {
+      return space.mean(CellWeight::kPseudoInverse, {}, rewards) - space.truth(rewards);
+    };
+    CHECK(bias(cells_alone) == Approx(0).margin(1e-10));
+    CHECK(bias(rows_alone) == Approx(0).margin(1e-10));
+    CHECK(bias(entered_by_all) == Approx(0).margin(1e-10));
+    CHECK(std::abs(bias(cascade(2))) > 1e-6);
+    CHECK(std::abs(bias(everything)) > 1e-6);
   }
 }
 

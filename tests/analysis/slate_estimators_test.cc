@@ -94,6 +94,33 @@ TEST_CASE("each slate estimator gives the value worked by hand") {
   CHECK(value("sncascade_dr", slates) == Approx(residuals + baselines).epsilon(1e-14));
 }
 
+TEST_CASE("weights of what influences a reward are weighted like those of what is shown") {
+  const Slates slates = worked_by_hand();
+  SlateColumns columns = slates.view();
+  const auto of = [&](const std::string& name) {
+    return estimate_slates(slate_estimators().at(name), columns).value;
+  };
+  CHECK_THROWS_AS(of("aips"), Error);
+  columns.influence = columns.cascade;
+  columns.latent = columns.slate;
+  CHECK(of("aips") == Approx(value("rips", slates)).epsilon(1e-14));
+  CHECK(of("snaips") == Approx(value("snrips", slates)).epsilon(1e-14));
+  CHECK(of("lips") == Approx(value("sips", slates)).epsilon(1e-14));
+  CHECK(of("snlips") == Approx(value("snsips", slates)).epsilon(1e-14));
+  // Weights .5, 2 and 3: sums over positions may be above 1.
+  const std::vector<double> evaluation{.5, 2, 1.5}, behavior{1, 1, .5};
+  columns.exposure = {evaluation, behavior};
+  CHECK(of("click_ips") == Approx((.5 * 1 + 2 * 2 + 3 * 3) / 2).epsilon(1e-14));
+  CHECK(of("snclick_ips") == Approx(13.5 / (5.5 / 3) / 2).epsilon(1e-14));
+  // Rewards of 1 everywhere: self-normalized values are the rewards of a slate, 3 / 2 of them.
+  const std::vector<double> ones(3, 1.0);
+  columns.reward = ones;
+  for (const char* name : {"snlips", "snclick_ips", "snaips"}) {
+    INFO(name);
+    CHECK(of(name) == Approx(1.5).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("slate estimators give the reference values of golden groups") {
   const Arrays arrays = golden_arrays("golden/ope/golden_ope.h5");
   for (const std::string& group : groups_with(arrays, "inputs/slate_id")) {

@@ -221,11 +221,19 @@ TEST_CASE("shards and threads change no score of single actions", "[obd]") {
   ActionEvaluation options;
   options.q_hat = &q_hat;
   options.baseline = 1;
+  options.estimators = {"ips", "snips", "dm", "dr", "sndr", "auto"};
+  // Of standard errors, of resamples and of users' rows.
+  options.interval = GENERATE(as<std::string>(), "normal", "bootstrap", "bca_bootstrap");
+  options.threads = 1;
   const auto at_once = evaluate_actions(source_of_actions(whole), candidates, options);
   const auto one = evaluate_actions(parts, candidates, options);
   options.threads = 3;
   const auto three = evaluate_actions(parts, candidates, options);
   for (std::size_t e = 0; e < one[0].size(); ++e) {
+    CHECK(one[0][e].low == three[0][e].low);
+    CHECK(one[0][e].low == Approx(at_once[0][e].low).epsilon(1e-9));
+    CHECK(one[0][e].choice.has_value() == (one[0][e].estimator == "auto"));
+    if (one[0][e].choice) CHECK(one[0][e].choice->estimator == at_once[0][e].choice->estimator);
     CHECK(one[0][e].value == three[0][e].value);
     CHECK(one[0][e].lift_standard_error == three[0][e].lift_standard_error);
     CHECK(one[0][e].value == Approx(at_once[0][e].value).epsilon(1e-12));

@@ -155,7 +155,7 @@ TEST_CASE("names that lead nowhere are refused before anything runs, with their 
   CHECK_THAT(error_with("gate:", "estimate: {estimators: [sgdr_2]}\ngate:"),
              Catch::Contains("estimate.estimators: sgdr_2: lambda is 2, allowed is [0, 1]"));
   CHECK_THAT(error_with("gate:", "estimate: {estimators: [iips, ix_0.1]}\ngate:"),
-             Catch::Contains("estimate.estimators: 'ix_0.1' scores single actions"));
+             Catch::Contains("estimate.estimators: ix_0.1: scores single actions"));
   CHECK_THAT(error_with("gate:", "estimate: {estimators: [iips, ipw, ips]}\ngate:"),
              Catch::Contains("a name stands here twice"));
   CHECK_THAT(error_with("metric: ctr", "candidates: [curated]"),

@@ -190,6 +190,25 @@ TEST_CASE("bad sessions are refused with file, group, dataset and index") {
     CHECK(refusal_cut(good, dataset).find("f.h5:g/inputs/" + dataset + ": has shape") == 0);
 }
 
+TEST_CASE("slates with probabilities of what influences, of a latent and of being looked at") {
+  ArrayGroup group = slates_by_hand();
+  for (const char* missing : {"aips", "lips", "click_ips"}) CHECK(score(group).count(missing) == 0);
+  const auto copy = [&](const std::string& from, const std::string& to) {
+    for (const std::string side : {"pscore", "evaluation_policy_pscore"})
+      group.inputs[side + to] = group.inputs.at(side + from);
+  };
+  copy("_cascade", "_influence");
+  copy("", "_latent");
+  copy("", "_examination");
+  group.inputs["evaluation_policy_pscore_examination"].values = {.5, 2, 1.5};
+  const auto scores = score(group);
+  CHECK(scores.at("snaips").value == Approx(scores.at("snrips").value).epsilon(1e-14));
+  CHECK(scores.at("lips").value == Approx(scores.at("sips").value).epsilon(1e-14));
+  CHECK(scores.at("click_ips").value == Approx((2 * 1 + 8 * 2 + 3 * 3) / 2.0).epsilon(1e-14));
+  CHECK(refusal(group, "pscore_examination", 1, 0).find("more than 0") != std::string::npos);
+  CHECK(refusal(group, "pscore_latent", 1, .5).find("pscore_latent") != std::string::npos);
+}
+
 TEST_CASE("every golden slate and session figure comes out of the program under its key") {
   const TemporaryFolder folder;
   const std::vector<std::pair<std::string, std::string>> files{

@@ -68,7 +68,7 @@ TEST_CASE("in a world whose users change sessions cover the live value and pages
     CHECK(std::abs(e["value"].get<double>() - live(0)) < 4 * e["stderr"].get<double>());
 }
 
-TEST_CASE("the program refuses a discount without sessions and estimators of pages with them") {
+TEST_CASE("the program refuses a discount without sessions, and with them what serves pages") {
   const TemporaryFolder folder;
   const std::string file = folder.write("short.yaml", kScenario);
   const std::string log = folder.path("log");
@@ -83,4 +83,7 @@ TEST_CASE("the program refuses a discount without sessions and estimators of pag
   CHECK(refused({"--discount", "0.5"}).find("give --sessions") != std::string::npos);
   CHECK(refused({"--sessions", "--metrics", "engagement", "--estimators", "rips"}).find("pdis") !=
         std::string::npos);
+  CHECK(refused({"--sessions", "--metrics", "engagement", "--estimators", "auto"})
+            .find("chooses among estimators of pages") != std::string::npos);
+  CHECK(refused({"--sessions", "--segments", "clicks"}).find("--segments") != std::string::npos);
 }
