@@ -34,9 +34,14 @@ TEST_CASE("a scenario names the reward model, its folds and its calibration", "[
     const Results read = from_json(results.back(), "results.json");
     for (const Estimate& e : read.policies[0].estimates) {
       REQUIRE(e.q_hat.has_value() == (e.estimator != "iips"));
-      if (!e.q_hat || e.metric != "ctr") continue;  // purchases are too few to say
-      CHECK(e.q_hat->mean_prediction == Approx(e.q_hat->mean_reward).epsilon(0.3));
-      CHECK(e.q_hat->ece < e.q_hat->mean_reward);
+      if (!e.q_hat) continue;
+      // Whatever the model: groups' gaps are no less than the gap of all.
+      CHECK(e.q_hat->mean_reward > 0);
+      CHECK(e.q_hat->ece >= std::abs(e.q_hat->mean_prediction - e.q_hat->mean_reward) - 1e-12);
+      // About 90 clicks calibrate and as many are predicted: 4 standard errors of their ratio.
+      if (outcome.find("platt") != std::string::npos && e.metric == "ctr")
+        CHECK(e.q_hat->mean_prediction ==
+              Approx(e.q_hat->mean_reward).epsilon(4 * std::sqrt(2.0 / 90)));
     }
   }
   CHECK(results[1] == results[0]);
