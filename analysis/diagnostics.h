@@ -9,7 +9,7 @@
 
 namespace rehearsal {
 
-/// One column of importance weights, summed (estimators.md D.4).
+/// One column of importance weights, summed.
 struct WeightStats {
   /// Enough for the Pareto tail, ceil(3 sqrt(n)), of 116,000 weights; beyond, the tail that is
   /// fitted is shorter than the usual one: less bias, a standard error of k of about (1 + k) / 32.

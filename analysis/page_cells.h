@@ -20,7 +20,7 @@ struct PageRatios {
   std::size_t n_rows() const { return row_offsets.size() - 1; }
 };
 
-/// Which part of a page a cell's weight takes in (estimators.md C.5): the less, the smaller the
+/// Which part of a page a cell's weight takes in: the less, the smaller the
 /// variance and the more a cell's response must not depend on.
 enum class CellWeight : std::uint8_t {
   kPage,           // the whole page: unbiased whatever users do

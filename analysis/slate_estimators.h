@@ -79,7 +79,7 @@ struct SlateEstimatorEntry {
   bool fits(const SlateColumns& slates) const;
 };
 
-/// Estimators of slates from stored probabilities (estimators.md C.2), one line each: sips, iips,
+/// Estimators of slates from stored probabilities, one line each: sips, iips,
 /// rips, aips, lips, click_ips, their self-normalized forms, cascade_dr, sncascade_dr, le_iips,
 /// ed_dr.
 const Registry<SlateEstimatorEntry>& slate_estimators();

@@ -9,7 +9,7 @@
 
 namespace rehearsal {
 
-// Importance weights of one logged slate, and what goes with them (estimators.md C.2, C.3). Where a
+// Importance weights of one logged slate, and what goes with them. Where a
 // slate's reward is the sum of its positions', a weight a position multiplies that position's
 // reward, and one weight multiplies the sum.
 

@@ -48,7 +48,7 @@ struct PolicyWeights {
 LoggedRounds logged_rounds(const LogBatch& batch, const SlateDistribution* behavior,
                            const WeightNeeds& needs, PseudoInverseCache& cache);
 
-/// Importance weights pi / mu of decisions (estimators.md C.1, C.3). Args: slates: the evaluation
+/// Importance weights pi / mu of decisions. Args: slates: the evaluation
 /// policy's, over the batch's requests.  needs: without items.
 void slate_weights(const LoggedRounds& logged, const SlateDistribution& slates,
                    const WeightNeeds& needs, PolicyWeights& out);

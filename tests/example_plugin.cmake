@@ -14,8 +14,8 @@ endfunction()
 file(REMOVE_RECURSE ${SCRATCH})
 run(text ${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/first)
 file(RENAME ${SCRATCH}/first ${SCRATCH}/moved)
-run(text ${CMAKE_COMMAND} -S ${SOURCE} -B ${SCRATCH}/build -DCMAKE_PREFIX_PATH=${SCRATCH}/moved
-    -DCMAKE_BUILD_TYPE=Release)
+run(text ${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -B ${SCRATCH}/build
+    -DCMAKE_PREFIX_PATH=${SCRATCH}/moved -DCMAKE_BUILD_TYPE=Release)
 run(text ${CMAKE_COMMAND} --build ${SCRATCH}/build)
 run(text ${SCRATCH}/moved/bin/rehearsal run ${SOURCE}/scenario.yaml --out ${SCRATCH}/run
     --set policies.mine.library=${SCRATCH}/build/libmy_policy.so)
