@@ -2,18 +2,7 @@
 # -P example_plugin.cmake: installs Rehearsal, builds the example against what was installed with
 # its own CMake project, and runs its scenario with the installed program.
 cmake_minimum_required(VERSION 3.21)
-
-function(run out)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: status ${status}: ${text}")
-  endif()
-  set(${out} "${text}" PARENT_SCOPE)
-endfunction()
-
-file(REMOVE_RECURSE ${SCRATCH})
-run(text ${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/first)
-file(RENAME ${SCRATCH}/first ${SCRATCH}/moved)
+include(${CMAKE_CURRENT_LIST_DIR}/installed.cmake)
 run(text ${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -B ${SCRATCH}/build
     -DCMAKE_PREFIX_PATH=${SCRATCH}/moved -DCMAKE_BUILD_TYPE=Release)
 run(text ${CMAKE_COMMAND} --build ${SCRATCH}/build)

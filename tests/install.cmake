@@ -1,18 +1,7 @@
 # cmake -DBUILD=<build tree> -DLIBDIR=<lib> -DSCRATCH=<folder> -P install.cmake: installs the build,
 # moves what was installed, and runs the program there against the library beside it.
 cmake_minimum_required(VERSION 3.21)
-
-function(run out)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${ARGN}: status ${status}: ${text}")
-  endif()
-  set(${out} "${text}" PARENT_SCOPE)
-endfunction()
-
-file(REMOVE_RECURSE ${SCRATCH})
-run(text ${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/first)
-file(RENAME ${SCRATCH}/first ${SCRATCH}/moved)
+include(${CMAKE_CURRENT_LIST_DIR}/installed.cmake)
 run(text ${SCRATCH}/moved/bin/rehearsal --help)
 run(text ldd ${SCRATCH}/moved/bin/rehearsal)
 string(FIND "${text}" "${SCRATCH}/moved/" found)
