@@ -9,6 +9,7 @@
 #include "sim/core/fields.h"
 #include "sim/log/files.h"
 #include "sim/log/hdf5_file.h"
+#include "sim/log/json_file.h"
 #include "sim/log/log.h"
 
 namespace rehearsal {
@@ -35,12 +36,7 @@ struct Manifest {
   std::vector<LabelShard> shards;
 };
 
-Manifest parse(const std::string& text) {
-  const Json json = Json::parse(text);
-  const std::string schema = json.at("schema");
-  if (schema != kSchema)
-    throw Error(ErrorKind::kInput,
-                fmt::format("schema is '{}', this program reads '{}'", schema, kSchema));
+Manifest parse(const Json& json) {
   Manifest manifest;
   json.at("teacher").get_to(manifest.teacher);
   for (const Json& head : json.at("heads"))
@@ -52,16 +48,7 @@ Manifest parse(const std::string& text) {
 }
 
 Manifest read_manifest(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kManifest;
-  const std::string text = read_text(file);
-  try {
-    return parse(text);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::kInput, file.string() + ": " + error.what());
-  } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kInput,
-                fmt::format("{}: is no list of labels: {}", file.string(), error.what()));
-  }
+  return read_json_file(folder / kManifest, kSchema, "a list of labels", parse);
 }
 
 RowMatrixF read_shard(const std::filesystem::path& file, const LabelShard& shard,

@@ -8,6 +8,7 @@
 #include "sim/core/version.h"
 #include "sim/log/columns.h"
 #include "sim/log/files.h"
+#include "sim/log/json_file.h"
 #include "sim/log/schema_file.h"
 
 namespace rehearsal::log_format {
@@ -33,12 +34,7 @@ ShardInfo shard_from(const Json& json) {
   return shard;
 }
 
-Manifest parse(const std::string& text) {
-  const Json json = Json::parse(text);
-  const std::string schema = json.at("schema");
-  if (schema != kSchema)
-    throw Error(ErrorKind::kInput,
-                fmt::format("schema is '{}', this program reads '{}'", schema, kSchema));
+Manifest parse(const Json& json) {
   Manifest manifest;
   LogInfo& info = manifest.info;
   json.at("name").get_to(info.name);
@@ -88,16 +84,7 @@ void write_manifest(const std::filesystem::path& folder, const Manifest& manifes
 }
 
 Manifest read_manifest(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / kManifest;
-  const std::string text = read_text(file);
-  try {
-    return parse(text);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::kInput, file.string() + ": " + error.what());
-  } catch (const Json::exception& error) {
-    throw Error(ErrorKind::kInput,
-                fmt::format("{}: is not a log's manifest: {}", file.string(), error.what()));
-  }
+  return read_json_file(folder / kManifest, kSchema, "a log's manifest", parse);
 }
 
 ShardInfo write_catalogue(const std::filesystem::path& file, const Schema& schema,
