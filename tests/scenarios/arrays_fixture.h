@@ -2,10 +2,15 @@
 
 // Files in Open Bandit Pipeline's layout that the tests write themselves.
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "scenarios/arrays/arrays.h"
+#include "sim/core/error.h"
 #include "sim/log/log.h"
+#include "tests/catch.h"
+#include "tests/scenarios/program.h"
 
 namespace rehearsal::testing {
 
@@ -26,6 +31,34 @@ inline Arrays bandit_by_hand() {
 inline std::string write_arrays(const std::string& file, const Arrays& arrays) {
   save_arrays(file, arrays);
   return file;
+}
+
+/// By key, each once.
+inline std::map<std::string, ArrayEstimate> estimates_of(const NamedCase& scored) {
+  std::map<std::string, ArrayEstimate> out;
+  for (const ArrayEstimate& e : scored.result.estimates) {
+    CHECK(out.count(e.key) == 0);
+    out[e.key] = e;
+  }
+  return out;
+}
+
+/// Of the one case of these arrays, in the layout obp.
+inline std::map<std::string, ArrayEstimate> score(const Arrays& arrays, ArrayOptions options = {}) {
+  const TemporaryFolder folder;
+  const std::string file = write_arrays(folder.path("x.h5"), arrays);
+  return estimates_of(evaluate_arrays(file, array_layouts().at("obp"), options).at(0));
+}
+
+/// The message of an evaluation that must fail.
+inline std::string refusal(const Arrays& arrays, const ArrayOptions& options = {}) {
+  try {
+    score(arrays, options);
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kInput);
+    return error.what();
+  }
+  return "nothing was refused";
 }
 
 }  // namespace rehearsal::testing

@@ -4,60 +4,22 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
-#include "analysis/action_rounds.h"
-#include "analysis/marginal_weights.h"
 #include "sim/core/rng.h"
 #include "sim/log/hdf5_file.h"
 #include "tests/catch.h"
 #include "tests/scenarios/arrays_fixture.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/shared_files.h"
 
 using namespace rehearsal;
 using namespace rehearsal::testing;
 
 namespace {
 
-constexpr double kTolerance = 1e-9;
-
-std::map<std::string, ArrayEstimate> estimates_of(const NamedCase& scored) {
-  std::map<std::string, ArrayEstimate> out;
-  for (const ArrayEstimate& e : scored.result.estimates) {
-    CHECK(out.count(e.key) == 0);
-    out[e.key] = e;
-  }
-  return out;
-}
-
-std::map<std::string, ArrayEstimate> score(const Arrays& arrays, ArrayOptions options = {}) {
-  const TemporaryFolder folder;
-  const std::string file = write_arrays(folder.path("x.h5"), arrays);
-  return estimates_of(evaluate_arrays(file, array_layouts().at("obp"), options).at(0));
-}
-
-/// The message of an evaluation that must fail.
-std::string refusal(const Arrays& arrays, const ArrayOptions& options = {}) {
-  try {
-    score(arrays, options);
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::kInput);
-    return error.what();
-  }
-  return "nothing was refused";
-}
-
 Arrays changed(const std::string& dataset, std::size_t index, double value) {
   Arrays arrays = bandit_by_hand();
   arrays.at("a_case/inputs/" + dataset).values.at(index) = value;
   return arrays;
-}
-
-/// A classifier would have to be fitted again for each choice of dimensions, to contexts that the
-/// inputs do not have.
-bool needs_refitting(const std::string& key) {
-  return key.find("estimated_weights_slope") != std::string::npos;
 }
 
 }  // namespace
@@ -79,104 +41,6 @@ TEST_CASE("single actions worked by hand come out of a file in the layout") {
   CHECK(e.at("ipw").low == Approx(mean - 1.959964 * std::sqrt(squares / 6)).epsilon(1e-6));
   CHECK(e.count("replay") == 0);
   CHECK(e.count("bipw") == 0);
-}
-
-namespace {
-
-/// Rounds of three actions with every input that blocks read, and contexts, which they do not.
-Arrays many_rounds(std::size_t n) {
-  Arrays arrays;
-  const auto add = [&](const std::string& name, std::vector<std::size_t> shape) -> auto& {
-    return (arrays["a_case/inputs/" + name] = {std::move(shape), {}}).values;
-  };
-  Stream draw = Rng(3).stream(Draw::kWorld, {});
-  const auto rows = [&](std::vector<double>& out) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const double a = 0.1 + 0.4 * draw.uniform(), b = 0.1 + 0.3 * draw.uniform();
-      out.insert(out.end(), {a, b, 1 - a - b});
-    }
-  };
-  rows(add("action_dist", {n, 3, 1}));
-  rows(add("pi_b", {n, 3, 1}));
-  add("action_cluster", {3}) = {0, 1, 1};
-  for (const char* table : {"q_hat", "f_hat"})
-    for (std::size_t c = 0; c < 3 * n; ++c) {
-      if (c == 0) add(table, {n, 3, 1});
-      arrays[std::string("a_case/inputs/") + table].values.push_back(draw.uniform());
-    }
-  const std::vector<double> pi_b = arrays["a_case/inputs/pi_b"].values;
-  std::vector<double>&action = add("action", {n}), &reward = add("reward", {n}),
-  &pscore = add("pscore", {n}), &context = add("context", {n, 1});
-  for (std::size_t i = 0; i < n; ++i) {
-    action.push_back(draw() % 3);
-    reward.push_back(1e3 + draw.uniform());
-    pscore.push_back(pi_b[3 * i + static_cast<std::size_t>(action[i])]);
-    context.push_back(draw.uniform());
-  }
-  return arrays;
-}
-
-ArrayOptions in_blocks(std::size_t block_values, int threads) {
-  ArrayOptions options;
-  options.most_values = 0;
-  options.block_values = block_values;
-  options.threads = threads;
-  return options;
-}
-
-}  // namespace
-
-TEST_CASE("blocks give the scores of all rounds at once and threads change no byte of them") {
-  const TemporaryFolder folder;
-  const std::string file = write_arrays(folder.path("x.h5"), many_rounds(5001));
-  const auto scored = [&](const ArrayOptions& options) {
-    return evaluate_arrays(file, array_layouts().at("obp"), options).at(0);
-  };
-  const auto whole = estimates_of(scored({}));
-  const NamedCase one = scored(in_blocks(4096, 1)), three = scored(in_blocks(4096, 3));
-  const auto blocks = estimates_of(one);
-  for (const char* left : {"el", "cressie_read", "dm_ridge", "dr_ridge", "sndr_ridge"}) {
-    CHECK(whole.count(left) == 1);
-    CHECK(blocks.count(left) == 0);
-  }
-  CHECK(blocks.count("offcem") == 1);
-  CHECK(blocks.count("switch_2") == 1);
-  CHECK(one.result.warnings.front().find("scored in blocks: el, cressie_read") == 0);
-  CHECK(blocks.size() + 5 == whole.size());
-  for (const auto& [key, e] : blocks) {
-    INFO(key);
-    CHECK(e.value == Approx(whole.at(key).value).epsilon(1e-12));
-    CHECK(e.standard_error == Approx(whole.at(key).standard_error).epsilon(1e-9));
-  }
-  CHECK(arrays_to_json({one}) == arrays_to_json({three}));
-  ArrayOptions asked = in_blocks(4096, 1);
-  asked.estimators = {"el", "ipw"};
-  CHECK(estimates_of(scored(asked)).at("el").value == whole.at("el").value);
-}
-
-TEST_CASE("blocks name bad values by their place in the file and differing lengths") {
-  Arrays arrays = many_rounds(700);
-  arrays["a_case/inputs/reward"].values[613] = std::nan("");
-  CHECK(refusal(arrays, in_blocks(1000, 2)).find("reward: value [613] is nan") !=
-        std::string::npos);
-  arrays = many_rounds(700);
-  arrays["a_case/inputs/action_dist"].values[3 * 641] += 0.5;
-  CHECK(refusal(arrays, in_blocks(1000, 2)).find("[641, :, 0] sum to 1.5") != std::string::npos);
-  arrays = many_rounds(700);
-  arrays["a_case/inputs/reward"] = {{699}, std::vector<double>(699, 1.0)};
-  CHECK(refusal(arrays, in_blocks(1000, 2)).find("reward: has shape (699), expected 700 rounds") !=
-        std::string::npos);
-}
-
-TEST_CASE("what one block rules out no other block brings back") {
-  Arrays arrays = many_rounds(700);
-  for (std::size_t c = 0; c < 3 * 600; ++c)
-    arrays["a_case/inputs/action_dist"].values[c] = c % 3 == 0 ? 1 : 0;
-  arrays["a_case/inputs/reward"].values[650] = -1;
-  const auto scored = score(arrays, in_blocks(1000, 1));
-  CHECK(scored.count("ipw") == 1);
-  CHECK(scored.count("replay") == 0);
-  CHECK(scored.count("ls_0.1") == 0);
 }
 
 TEST_CASE("what the inputs do not allow is left out and what is asked for is scored") {
@@ -478,140 +342,4 @@ TEST_CASE("the program scores arrays, writes results and says what is wrong") {
   CHECK(call_program({"evaluate", file}).status == 2);
   CHECK(call_program({"evaluate", folder.path("none.h5"), "--layout", "obp"}).status == 2);
   CHECK(call_program({"evaluate", file, "--layout", "obp", "--policy", "x=uniform"}).status == 2);
-}
-
-TEST_CASE("single actions give every figure of Open Bandit Pipeline") {
-  const std::string path = shared_file("golden/ope/golden_ope.h5");
-  if (path.empty()) return;
-  std::size_t checked = 0;
-  for (const ArrayLayout& layout : array_layouts().entries()) {
-    if (layout.name != "obp") continue;
-    for (const CaseKind& kind : layout.kinds) {
-      if (kind.name == "slate") continue;
-      for (const std::string& name : group_names(path)) {
-        const ArrayGroup group = load_group(path, name);
-        if (group.kind != kind.name) continue;
-        CHECK((kind.fits(group.inputs)));
-        const auto scored = estimates_of({name, kind.evaluate(group, {})});
-        const hdf5::Session session;
-        const hdf5::File file(path);
-        const std::string prefix = name + "/outputs/";
-        for (const std::string& dataset : file.datasets()) {
-          if (dataset.rfind(prefix, 0) != 0) continue;
-          const std::string key = dataset.substr(prefix.size());
-          INFO(name << " " << key);
-          CHECK(scored.count(key) == (needs_refitting(key) ? 0 : 1));
-          if (scored.count(key) == 0) continue;
-          CHECK(scored.at(key).value ==
-                Approx(file.read<double>("/" + dataset).at(0)).epsilon(kTolerance));
-          ++checked;
-        }
-        if (file.has("/" + name + "/reference/mipw_exact_joint_p_e_a"))
-          CHECK(scored.at("mipw_exact_joint_p_e_a").value ==
-                Approx(file.read<double>("/" + name + "/reference/mipw_exact_joint_p_e_a").at(0))
-                    .epsilon(kTolerance));
-      }
-    }
-  }
-  CHECK(checked >= 138);
-}
-
-namespace {
-
-/// A group's columns as library calls take them.
-struct GroupRounds {
-  explicit GroupRounds(const ArrayGroup& g) : group(g) {
-    const Array& dist = at("action_dist");
-    rounds.n_actions = dist.shape[1];
-    action.assign(at("action").values.begin(), at("action").values.end());
-    rounds.action = action;
-    rounds.reward = at("reward").values;
-    rounds.pscore = at("pscore").values;
-    rounds.action_dist = dist.values;
-    if (group.inputs.count("q_hat") > 0) rounds.q_hat = at("q_hat").values;
-  }
-  const Array& at(const std::string& name) const { return group.inputs.at(name); }
-
-  /// The terms behind a key of the group "rounds"; empty where it is not of single actions.
-  std::vector<double> terms(std::string key) {
-    ActionRounds own = rounds;
-    std::vector<double> weight;
-    const std::string estimated = "_estimated_pscore";
-    if (key.size() > estimated.size() && key.ends_with(estimated)) {
-      key.resize(key.size() - estimated.size());
-      own.pscore = at("estimated_pscore").values;
-    } else if (key == "mrdr") {
-      key = "dr";
-      own.q_hat = at("q_hat_mrdr").values;
-    } else if (key == "bipw" || key == "bipw_clip_2") {
-      own.weight = at("estimated_importance_weights").values;
-      key = key == "bipw" ? "snipw" : "snipw_clip_2";
-    } else if (key == "replay") {
-      for (std::size_t i = 0; i < action.size(); ++i)
-        weight.push_back(rounds.action_dist[i * rounds.n_actions + action[i]]);
-      own.weight = weight;
-      key = "snipw";
-    } else if (key.find("mipw") != std::string::npos || key.ends_with("marginal_weight")) {
-      weight = marginal(key.find("estimated") != std::string::npos);
-      if (key.ends_with("marginal_weight")) return weight;
-      own.weight = weight;
-      key = key.rfind("sn", 0) == 0 ? "snipw" : "ipw";
-    }
-    return action_terms(parse_estimator(key), own);
-  }
-
-  std::vector<double> marginal(bool estimated) const {
-    const std::vector<double>& embed = at("action_embed").values;
-    const std::vector<std::uint32_t> embedding(embed.begin(), embed.end());
-    const Array& p = at("p_e_a");
-    const EmbeddedRounds embedded{rounds.n_actions,  p.shape[1], p.shape[2], rounds.action_dist,
-                                  at("pi_b").values, embedding,  p.values};
-    if (estimated) return estimated_marginal_weights(embedded, at("pi_a_x_e_hat").values);
-    std::vector<std::size_t> dims(p.shape[2]);
-    std::iota(dims.begin(), dims.end(), 0U);
-    return product_marginal_weights(embedded, dims);
-  }
-
-  const ArrayGroup& group;
-  std::vector<std::uint32_t> action;
-  ActionRounds rounds;
-};
-
-}  // namespace
-
-TEST_CASE("terms of each round have the mean, variance and range of Open Bandit Pipeline") {
-  const std::string path = shared_file("golden/ope/golden_ope.h5");
-  if (path.empty()) return;
-  std::size_t checked = 0;
-  for (const std::string& name : group_names(path)) {
-    const ArrayGroup group = load_group(path, name);
-    if (group.kind != "contextual_bandit" && group.kind != "action_embedding") continue;
-    GroupRounds rounds(group);
-    const hdf5::Session session;
-    const hdf5::File file(path);
-    const std::string prefix = name + "/rounds/";
-    for (const std::string& dataset : file.datasets()) {
-      if (dataset.rfind(prefix, 0) != 0) continue;
-      INFO(dataset);
-      const std::vector<double> said = file.read<double>("/" + dataset);
-      const std::vector<double> terms = rounds.terms(dataset.substr(prefix.size()));
-      ++checked;
-      if (dataset.ends_with("marginal_weight")) {  // the weights themselves
-        REQUIRE(said.size() == terms.size());
-        for (std::size_t i = 0; i < terms.size(); ++i)
-          REQUIRE(terms[i] == Approx(said[i]).epsilon(kTolerance));
-        continue;
-      }
-      const double n = static_cast<double>(terms.size());
-      const double mean = std::accumulate(terms.begin(), terms.end(), 0.0) / n;
-      double variance = 0;
-      for (const double t : terms) variance += (t - mean) * (t - mean) / n;
-      CHECK(n == said[0]);
-      CHECK(mean == Approx(said[1]).epsilon(kTolerance));
-      CHECK(variance == Approx(said[2]).epsilon(kTolerance));
-      CHECK(*std::min_element(terms.begin(), terms.end()) == Approx(said[3]).epsilon(kTolerance));
-      CHECK(*std::max_element(terms.begin(), terms.end()) == Approx(said[4]).epsilon(kTolerance));
-    }
-  }
-  CHECK(checked > 90);
 }
