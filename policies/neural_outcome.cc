@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policies/context_scorer.h"
 #include "policies/learning.h"
-#include "policies/module_examples.h"
-#include "policies/module_scorer.h"
 
 namespace rehearsal {
 
@@ -17,9 +16,7 @@ double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// A trained network with what its inputs need.
 struct Fitted {
-  Encoder encoder;
-  InputScale scale;
-  ModuleScorer scorer;
+  ContextScorer scorer;
   std::vector<double> position;  // (n_positions) added to click logits
 };
 
@@ -30,17 +27,15 @@ class NeuralOutcome final : public OutcomeModel {
 
   void predict(const RequestBatch& requests, std::vector<double>& out) const override {
     out.clear();
-    RowMatrixF inputs, logits;
-    fitted_->encoder.encode(requests, inputs);
-    for (Eigen::Index i = 0; i < inputs.rows(); ++i)
-      fitted_->scale.apply({inputs.row(i).data(), fitted_->encoder.n_inputs()});
-    fitted_->scorer.score(inputs, logits);
+    RowMatrixF logits;
+    fitted_->scorer.logits(requests, logits);
+    const Encoder& encoder = fitted_->scorer.encoder();
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const float* row = logits.row(static_cast<Eigen::Index>(i)).data();
       const std::span<const std::uint16_t> eligible = requests.eligible(i);
       const std::size_t n = std::min<std::size_t>(requests.n_slots[i], eligible.size());
       for (std::size_t k = 0; k < n; ++k) {
-        const double shift = fitted_->position[fitted_->encoder.position(requests.features(i), k)];
+        const double shift = fitted_->position[encoder.position(requests.features(i), k)];
         for (const std::uint16_t module : eligible) {
           const double click = sigmoid(static_cast<double>(row[module]) + shift);
           const double then =
@@ -101,7 +96,7 @@ class NeuralTrainer final : public OutcomeTrainer {
     const Arrays weights =
         trainer.train_module_network(spec, examples, folds.rng, task, progress).weights;
     return std::make_shared<Fitted>(
-        Fitted{encoder, examples.scale(), ModuleScorer(spec, weights),
+        Fitted{ContextScorer(encoder, spec, scorer_state(weights, examples.scale())),
                state_array(weights, "position", {encoder.n_positions()}).values});
   }
 

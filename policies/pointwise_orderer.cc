@@ -1,9 +1,8 @@
 #include <yaml-cpp/yaml.h>
 
+#include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
-#include "policies/module_examples.h"
-#include "policies/module_scorer.h"
 #include "policies/page_choices.h"
 #include "sim/core/error.h"
 
@@ -77,12 +76,8 @@ class PointwiseOrderer final : public Policy {
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     if (scorer_ == nullptr)
       throw Error(ErrorKind::kInput, "pointwise_orderer: not trained yet; fit it to a log first");
-    RowMatrixF inputs;
-    encoder_.encode(requests, inputs);
-    for (Eigen::Index i = 0; i < inputs.rows(); ++i)
-      scale_.apply({inputs.row(i).data(), encoder_.n_inputs()});
     RowMatrixF logits;
-    scorer_->score(inputs, logits);
+    scorer_->logits(requests, logits);
     std::vector<double> values(requests.module.size());
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const float* row = logits.row(static_cast<Eigen::Index>(i)).data();
@@ -104,20 +99,14 @@ class PointwiseOrderer final : public Policy {
       throw Error(ErrorKind::kInput, task + ": the log's features or modules are not the policy's");
     const TrainedNetwork trained =
         load_trainer().train_module_network(spec_, examples, context.rng, task, context.progress);
-    Arrays state = trained.weights;
-    state["input_mean"] = to_array(examples.scale().mean());
-    state["input_sd"] = to_array(examples.scale().sd());
+    Arrays state = scorer_state(trained.weights, examples.scale());
     state["validation_loss"] = to_array(trained.validation_loss);
     set_state(state);
   }
 
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
-    const std::size_t n_inputs = encoder_.n_inputs();
-    const InputScale scale(state_array(state, "input_mean", {n_inputs}).values,
-                           state_array(state, "input_sd", {n_inputs}).values);
-    scorer_ = std::make_unique<ModuleScorer>(spec_, state);
-    scale_ = scale;
+    scorer_ = std::make_unique<ContextScorer>(encoder_, spec_, state);
     state_ = state;
   }
 
@@ -135,8 +124,7 @@ class PointwiseOrderer final : public Policy {
   Encoder encoder_;
   ModuleNetworkSpec spec_;
   Arrays state_;
-  InputScale scale_;
-  std::unique_ptr<const ModuleScorer> scorer_;
+  std::unique_ptr<const ContextScorer> scorer_;
 };
 
 }  // namespace

@@ -74,7 +74,7 @@ Scenario reduced(const Scenario& scenario, const std::vector<std::string>& candi
   needed.insert(scenario.live.baseline);
   needed.insert(scenario.log.policy);
   for (auto policy = scenario.policies.rbegin(); policy != scenario.policies.rend(); ++policy)
-    if (needed.count(policy->name) > 0) needed.insert(policy->parts.begin(), policy->parts.end());
+    if (needed.count(policy->name) > 0) needed.insert(policy->needs.begin(), policy->needs.end());
   Scenario out = scenario;
   std::erase_if(out.policies,
                 [&](const PolicySpec& policy) { return needed.count(policy.name) == 0; });

@@ -19,7 +19,6 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::int64_t kMostPages = std::int64_t{1} << 40;
 Fields top_fields(Scenario& scenario) {
   return Fields()
       .add("name", scenario.name, "what the scenario is called")
@@ -65,25 +64,36 @@ void check_policy_name(const std::string& name, const YAML::Node& node, const So
   if (!fine) refuse_at(node, source, "'" + name + "' is not a name: letters, digits, _ and - only");
 }
 
-/// What a mixture inherits from its parts, which must stand before it.
-void read_parts(PolicySpec& policy, const Scenario& scenario) {
-  const YAML::Node of = child(policy.plugin.node, "of");
-  if (!of.IsDefined() || !of.IsMap()) return;  // its maker says what is wrong
+/// Learning and needing the truth come from whom a policy refers to, which must stand before it.
+void refer_to(const std::string& name, const YAML::Node& node, const Source& place,
+              const Scenario& scenario, PolicySpec& policy) {
   std::vector<std::string> known;
   for (const PolicySpec& other : scenario.policies) known.push_back(other.name);
-  for (const auto& pair : of) {
-    const std::string& part = pair.first.Scalar();
-    const auto found = std::find(known.begin(), known.end(), part);
-    if (found == known.end())
-      refuse_at(pair.first, policy.plugin.source.child("of").child(part),
-                unknown_name("policy above this one", part, known));
-    const PolicySpec& other = scenario.policies[static_cast<std::size_t>(found - known.begin())];
-    policy.learns |= other.learns;
-    policy.needs_truth |= other.needs_truth;
-    policy.has_pscore &= other.has_pscore;
-    policy.parts.push_back(part);
+  const auto found = std::find(known.begin(), known.end(), name);
+  if (found == known.end())
+    refuse_at(node, place, unknown_name("policy above this one", name, known));
+  const PolicySpec& other = scenario.policies[static_cast<std::size_t>(found - known.begin())];
+  policy.learns |= other.learns;
+  policy.needs_truth |= other.needs_truth;
+  policy.has_pscore &= other.has_pscore;
+  policy.needs.push_back(name);
+}
+
+/// The parts of a mixture (`of`), or the policy that a learner falls back on (`behavior`).
+void read_references(const PolicyEntry& entry, const Scenario& scenario, PolicySpec& policy) {
+  const Source& source = policy.plugin.source;
+  for (const FieldDescription& field : entry.describe()) {
+    const YAML::Node value = child(policy.plugin.node, field.name);
+    if (!value.IsDefined()) continue;  // what is no mapping or name its maker refuses
+    if (field.name == "of" && value.IsMap())
+      for (const auto& pair : value)
+        refer_to(pair.first.Scalar(), pair.first, source.child("of").child(pair.first.Scalar()),
+                 scenario, policy);
+    if (field.name == "behavior" && value.IsScalar() && !value.Scalar().empty())
+      refer_to(value.Scalar(), value, source.child("behavior"), scenario, policy);
   }
-  std::sort(policy.parts.begin(), policy.parts.end());
+  std::sort(policy.needs.begin(), policy.needs.end());
+  if (policy.plugin.type == "mixture") policy.parts = policy.needs;
 }
 
 PolicySpec read_policy(const YAML::Node& node, const Source& source, const Scenario& scenario) {
@@ -107,7 +117,7 @@ PolicySpec read_policy(const YAML::Node& node, const Source& source, const Scena
     policy.ranker = read_plugin(ranker, place, {});
     rankers().at(policy.ranker->type, place_of_type(ranker, place));
   }
-  if (policy.plugin.type == "mixture") read_parts(policy, scenario);
+  read_references(entry, scenario, policy);
   return policy;
 }
 
@@ -252,87 +262,6 @@ PluginSpec read_plugin(const YAML::Node& node, const Source& source,
     if (std::find(taken.begin(), taken.end(), pair.first.Scalar()) == taken.end())
       spec.node[pair.first] = pair.second;
   return spec;
-}
-
-Fields LogStep::fields() {
-  return Fields()
-      .add("policy", policy, "the behaviour policy, by name")
-      .add("pages", pages, 1, kMostPages, "logged pages")
-      .add("shard_pages", shard_pages, 1, 1 << 24, "pages a shard holds, about")
-      .add("train_share", train_share, 0.01, 1,
-           "share of the users that learners learn from; estimators see the others, so that no "
-           "policy is judged by what it learnt from. 1: both see all of them");
-}
-
-Fields OutcomeStep::fields() {
-  return Fields()
-      .choice("type", type, outcomes().names(), "family of models, by 'rehearsal list outcomes'")
-      .add("folds", folds, 2, 100,
-           "of users: each is predicted by a model that did not learn from it")
-      .choice("calibrate", calibrate, {"none", "platt", "isotonic"},
-              "how predictions are corrected, on a fold that taught no model; needs 3 folds");
-}
-
-Fields EstimateStep::fields() {
-  return Fields()
-      .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
-      .add_list_or("estimators", estimators, {"auto"},
-                   "off-policy estimators: names of 'rehearsal list estimators', a "
-                   "hyper-parameter after an underscore, as in dr_clip_10; dr_clip_auto chooses "
-                   "it from the log, auto the estimator too, for each policy and metric")
-      .choice("selection", selection, {"slope", "slope_plus_plus"},
-              "how auto chooses: a name of 'rehearsal list selection'")
-      .choice("interval", interval, interval_kinds().names(),
-              "how intervals are made: a name of 'rehearsal list intervals'")
-      .add("n_bootstrap", n_bootstrap, 20, 100000, "bootstrap replicates, by user")
-      .add("reward_range", reward_range, -1e12, 1e12,
-           "[low, high] of a page's reward, known beforehand: for intervals that are bounds")
-      .add("max_weight", max_weight, 0, 1e12,
-           "largest importance weight possible, known beforehand; 0: not known")
-      .add("segments", segments,
-           "categories of the context: estimates for each of their levels as well")
-      .add("confidence", confidence, 0.5, 0.9999, "of every interval")
-      .add("log_subset", log_subset,
-           "all, or a part of the behaviour mixture: its pages alone, with its propensities")
-      .group("outcome", outcome.fields(), "the reward model q_hat of dm, dr and their kin");
-}
-
-Fields LiveStep::fields() {
-  return Fields()
-      .add("baseline", baseline, "the policy that lifts are relative to")
-      .add("pages", pages, 1, kMostPages, "pages that each policy shows")
-      .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is measured, a page");
-}
-
-Fields GateStep::fields() {
-  return Fields()
-      .choice("metric", rule.metric, ::rehearsal::metrics().names(), "whose lift decides")
-      .add("min_lift", rule.min_lift, -1, 1e6, "least lift that is promoted; 0.01 is +1 %")
-      .add("guardrails", rule.guardrails, -1, 1e6, "least acceptable lift of other metrics")
-      .add("estimator", rule.estimator, "whose estimates decide offline")
-      .add("confidence", rule.confidence, 0.5, 0.9999, "of the bounds")
-      .choice("correction", rule.correction, {"holm", "bonferroni", "none"},
-              "for several candidates")
-      .add("least_ess", rule.least_ess, 0, 1e12,
-           "effective pages below which an estimate decides nothing")
-      .add("least_successes", rule.least_successes, 0, 1e12,
-           "(value / standard error)^2 below which it decides nothing")
-      .add("candidates", candidates,
-           "who is judged; none named: all but the baseline, the behaviour policy and oracles");
-}
-
-EvaluateOptions evaluate_options(const EstimateStep& step) {
-  EvaluateOptions out;
-  out.metrics = step.metrics;
-  out.estimators = step.estimators;
-  out.selection = step.selection;
-  out.interval = step.interval;
-  out.n_bootstrap = step.n_bootstrap;
-  out.reward_range = step.reward_range;
-  out.max_weight = step.max_weight;
-  out.confidence = step.confidence;
-  out.log_subset = step.log_subset;
-  return out;
 }
 
 std::size_t Scenario::index_of(const std::string& policy) const {

@@ -23,12 +23,13 @@ struct PluginSpec {
   PluginConfig config() const { return {node, source}; }
 };
 
-/// One entry of `policies:`. Learning and needing the truth are inherited from a mixture's parts.
+/// One entry of `policies:`. Learning and needing the truth are inherited from whom it needs.
 struct PolicySpec {
   std::string name;
   PluginSpec plugin;
   std::optional<PluginSpec> ranker;  // also inside plugin.node
   std::vector<std::string> parts;    // of a mixture, in its order
+  std::vector<std::string> needs;    // policies that it refers to, its parts too
   bool learns = false;
   bool needs_truth = false;
   bool has_pscore = true;

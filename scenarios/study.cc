@@ -104,7 +104,7 @@ void keep_arms(Tree& tree, const Study& study) {
     kept.insert(arm);
   }
   for (auto policy = whole.policies.rbegin(); policy != whole.policies.rend(); ++policy)
-    if (kept.count(policy->name) > 0) kept.insert(policy->parts.begin(), policy->parts.end());
+    if (kept.count(policy->name) > 0) kept.insert(policy->needs.begin(), policy->needs.end());
   YAML::Node list(YAML::NodeType::Sequence);
   for (const PolicySpec& policy : whole.policies)
     if (kept.count(policy.name) > 0) list.push_back(policy.plugin.node);

@@ -53,14 +53,14 @@ class BaselineObjective final : public WeightedPages {
 };
 
 /// sum_k (sum_i w_ik r_ik) / (sum_i w_ik).
-double self_normalized_value(const WeightedPages& objective, const LoggedPages& pages,
-                             std::size_t n_slots, ScoreNetwork& network) {
+double self_normalized_value(const LoggedPages& pages, double weight_cap, std::size_t n_slots,
+                             ScoreNetwork& network) {
   std::vector<double> gained(n_slots, 0.0);
   std::vector<double> weighed(n_slots, 0.0);
   std::vector<double> w;
   for_each_page(pages, network, [&](std::size_t i, std::span<const double> logits) {
     w.resize(pages.n_shown(i));
-    objective.weights(pages, i, logits, w);
+    page_weights(pages, i, logits, weight_cap, w);
     const std::span<const double> rewards = pages.of(pages.reward, i);
     for (std::size_t k = 0; k < w.size(); ++k) {
       gained[k] += w[k] * rewards[k];
@@ -76,7 +76,7 @@ class BanditNet final : public LearningMethod {
  public:
   explicit BanditNet(BanditNetConfig config) : config_(std::move(config)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     const std::vector<double> means = slot_means(training.pages());
     const ScoreNetwork first = config_.weighting.first_model(training);
     ScoreNetwork best = first;
@@ -87,14 +87,14 @@ class BanditNet final : public LearningMethod {
       const auto objective = baseline_objective(config_.weighting.weight_cap, std::move(baselines));
       ScoreNetwork network = first;
       training.ascend(*objective, network);
-      const double value =
-          self_normalized_value(*objective, training.pages(), means.size(), network);
+      const double value = self_normalized_value(training.pages(), config_.weighting.weight_cap,
+                                                 means.size(), network);
       if (value > best_value) {
         best_value = value;
         best = network;
       }
     }
-    return best;
+    return {best};
   }
 
  private:

@@ -49,22 +49,10 @@ class RewardModel {
   ModuleLogistic model_;
 };
 
-/// Weights alone.
-class Weighting final : public WeightedPages {
- public:
-  using WeightedPages::WeightedPages;
-
- private:
-  void slopes(std::span<const double>, std::span<const double>,
-              std::span<double> slopes) const override {
-    std::fill(slopes.begin(), slopes.end(), 0.0);
-  }
-};
-
 class DrObjective final : public PageObjective {
  public:
   DrObjective(double weight_cap, SlotRewards q_hat)
-      : weighting_(weight_cap), q_hat_(std::move(q_hat)) {}
+      : weight_cap_(weight_cap), q_hat_(std::move(q_hat)) {}
 
   void gradient(const LoggedPages& pages, std::size_t i, std::span<const double> logits, int,
                 std::span<double> gradient) const override {
@@ -72,8 +60,8 @@ class DrObjective final : public PageObjective {
     const std::span<const double> rewards = pages.of(pages.reward, i);
     const std::size_t n = choice.size();
     std::vector<double> w(n);
-    weighting_.weights(pages, i, logits, w);
-    std::vector<double> slopes(n, 0.0);  // w_k times the slope of w_k
+    page_weights(pages, i, logits, weight_cap_, w);
+    std::vector<double> terms(n, 0.0);  // w_k times the slope of w_k
     std::vector<double> pi(logits.size());
     std::vector<double> q(logits.size());
     for (std::size_t k = 0; k < n; ++k) {
@@ -83,19 +71,14 @@ class DrObjective final : public PageObjective {
       for (std::size_t c = 0; c < pi.size(); ++c) expected += pi[c] * q[c];
       const double before = k == 0 ? 1.0 : w[k - 1];
       for (std::size_t c = 0; c < pi.size(); ++c) gradient[c] += before * pi[c] * (q[c] - expected);
-      slopes[k] += w[k] * (rewards[k] - q[choice[k]]);
-      if (k > 0) slopes[k - 1] += before * expected;
+      terms[k] += w[k] * (rewards[k] - q[choice[k]]);
+      if (k > 0) terms[k - 1] += before * expected;
     }
-    double above = 0;
-    for (std::size_t k = n; k-- > 0;) {
-      if (w[k] < weighting_.weight_cap()) above += slopes[k];
-      slopes[k] = above;
-    }
-    add_step_gradients(logits, choice, slopes, gradient);
+    add_prefix_gradients(pages, i, logits, w, weight_cap_, terms, gradient);
   }
 
  private:
-  Weighting weighting_;
+  double weight_cap_;
   SlotRewards q_hat_;
 };
 
@@ -103,7 +86,7 @@ class DrGradient final : public LearningMethod {
  public:
   explicit DrGradient(DrGradientConfig config) : config_(std::move(config)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     ModuleLogisticSpec spec;
     spec.objective =
         config_.learner.reward == "purchase" ? Objective::kPurchase : Objective::kClick;
@@ -118,7 +101,7 @@ class DrGradient final : public LearningMethod {
     const auto objective = dr_objective(config_.weighting.weight_cap, rewards);
     ScoreNetwork network = config_.weighting.first_model(training);
     training.ascend(*objective, network);
-    return network;
+    return {network};
   }
 
  private:

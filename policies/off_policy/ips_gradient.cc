@@ -30,11 +30,11 @@ class IpsGradient final : public LearningMethod {
  public:
   explicit IpsGradient(WeightingConfig weighting) : weighting_(std::move(weighting)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     ScoreNetwork network = weighting_.first_model(training);
     const auto objective = ips_objective(weighting_.weight_cap);
     training.ascend(*objective, network);
-    return network;
+    return {network};
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/off_policy/plackett_luce_gradient.h"
 #include "policies/page_choices.h"
@@ -13,6 +14,10 @@
 namespace rehearsal {
 
 namespace {
+
+// Of a saved state.
+const std::string kImproved = "improved";
+const std::string kFallback = "behavior.";
 
 constexpr UserId kPageOrder{3};
 constexpr Eigen::Index kBlock = 1024;
@@ -108,8 +113,10 @@ std::vector<std::uint32_t> page_order(std::size_t n, const Rng& rng, int epoch) 
 class OffPolicyLearner final : public Policy {
  public:
   OffPolicyLearner(std::string type, LearnerConfig config,
-                   std::unique_ptr<const LearningMethod> method, const Schema& schema)
+                   std::unique_ptr<const LearningMethod> method, const Schema& schema,
+                   Fallback fallback)
       : type_(std::move(type)),
+        fallback_(std::move(fallback)),
         config_(std::move(config)),
         method_(std::move(method)),
         schema_(schema),
@@ -119,16 +126,15 @@ class OffPolicyLearner final : public Policy {
     spec_.hidden = config_.hidden;
   }
 
-  bool deterministic() const override { return config_.serve == "greedy"; }
+  bool deterministic() const override {
+    return falls_back_ ? fallback_.policy->deterministic() : config_.serve == "greedy";
+  }
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    if (falls_back_) return fallback_.policy->distribution(requests);
     if (scorer_ == nullptr) refuse_untrained(type_);
-    RowMatrixF inputs;
-    encoder_.encode(requests, inputs);
-    for (Eigen::Index i = 0; i < inputs.rows(); ++i)
-      scale_.apply({inputs.row(i).data(), encoder_.n_inputs()});
     RowMatrixF logits;
-    scorer_->score(inputs, logits);
+    scorer_->logits(requests, logits);
     std::vector<double> scores;
     scores.reserve(requests.module.size());
     for (std::size_t i = 0; i < requests.size(); ++i)
@@ -142,32 +148,46 @@ class OffPolicyLearner final : public Policy {
     const LoggedPages pages =
         read_logged_pages(context, schema_, encoder_, config_.reward == "purchase");
     const Training training(context, config_, pages, schema_.n_modules());
-    Arrays state = method_->learn(training).weights();
-    state["input_mean"] = to_array(pages.scale.mean());
-    state["input_sd"] = to_array(pages.scale.sd());
+    const Learnt learnt = method_->learn(training);
+    Arrays state = scorer_state(learnt.network.weights(), pages.scale);
+    if (fallback_.policy) state[kImproved] = {{1}, {learnt.improved ? 1.0 : 0.0}};
     set_state(state);
   }
 
-  Arrays state() const override { return state_; }
+  std::map<std::string, const Policy*> parts() const override {
+    if (!fallback_.policy) return {};
+    return {{fallback_.name, fallback_.policy.get()}};
+  }
+  Arrays state() const override {
+    Arrays all = state_;
+    if (fallback_.policy && !all.empty())
+      for (auto& [name, array] : fallback_.policy->state()) all[kFallback + name] = array;
+    return all;
+  }
   void set_state(const Arrays& state) override {
-    const std::size_t n_inputs = encoder_.n_inputs();
-    const InputScale scale(state_array(state, "input_mean", {n_inputs}).values,
-                           state_array(state, "input_sd", {n_inputs}).values);
-    scorer_ = std::make_unique<ModuleScorer>(spec_, state);
-    scale_ = scale;
-    state_ = state;
+    scorer_ = std::make_unique<ContextScorer>(encoder_, spec_, state);
+    falls_back_ = fallback_.policy && state_array(state, kImproved, {1}).values[0] == 0;
+    state_.clear();
+    Arrays of_fallback;
+    for (const auto& [name, array] : state)
+      if (name.rfind(kFallback, 0) == 0)
+        of_fallback[name.substr(kFallback.size())] = array;
+      else
+        state_[name] = array;
+    if (!of_fallback.empty()) fallback_.policy->set_state(of_fallback);
   }
 
  private:
   std::string type_;
+  Fallback fallback_;
+  bool falls_back_ = false;
   LearnerConfig config_;
   std::unique_ptr<const LearningMethod> method_;
   const Schema& schema_;
   Encoder encoder_;
   ModuleNetworkSpec spec_;
   Arrays state_;
-  InputScale scale_;
-  std::unique_ptr<const ModuleScorer> scorer_;
+  std::unique_ptr<const ContextScorer> scorer_;
 };
 
 }  // namespace
@@ -259,9 +279,9 @@ void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
 
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema) {
+                                                const Schema& schema, Fallback fallback) {
   return std::make_unique<OffPolicyLearner>(std::move(type), std::move(config), std::move(method),
-                                            schema);
+                                            schema, std::move(fallback));
 }
 
 }  // namespace rehearsal

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "policies/module_scorer.h"
 #include "policies/off_policy/logged_pages.h"
 #include "policies/off_policy/score_network.h"
 #include "sim/policy.h"
@@ -72,11 +71,22 @@ class Training {
   std::size_t n_modules_;
 };
 
+struct Learnt {
+  ScoreNetwork network;
+  bool improved = true;  // false: nothing better was found than pages as they are
+};
+
 /// From logged pages to a model.
 class LearningMethod {
  public:
   virtual ~LearningMethod() = default;
-  virtual ScoreNetwork learn(const Training& training) const = 0;
+  virtual Learnt learn(const Training& training) const = 0;
+};
+
+/// Who decides where nothing better was found; null: the model all the same.
+struct Fallback {
+  std::string name;
+  std::shared_ptr<Policy> policy;
 };
 
 /// Calls body(i, logits) for every page, logits (n_eligible) of the network as it stands.
@@ -86,6 +96,6 @@ void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
 /// A policy that learns by `method`.
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema);
+                                                const Schema& schema, Fallback fallback = {});
 
 }  // namespace rehearsal

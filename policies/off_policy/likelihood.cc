@@ -45,11 +45,11 @@ class WeightedLikelihood final : public LearningMethod {
  public:
   explicit WeightedLikelihood(WeightedLikelihoodConfig config) : config_(std::move(config)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     ScoreNetwork network = training.start();
     Likelihood objective(config_.weight == "ips", config_.weight_cap);
     training.ascend(objective, network);
-    return network;
+    return {network};
   }
 
  private:
@@ -97,11 +97,11 @@ class TopKGradient final : public LearningMethod {
  public:
   explicit TopKGradient(TopKConfig config) : config_(std::move(config)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     ScoreNetwork network = training.start();
     TopK objective(config_.weight_cap);
     training.ascend(objective, network);
-    return network;
+    return {network};
   }
 
  private:

@@ -7,17 +7,11 @@ namespace rehearsal {
 
 namespace {
 
-struct LogSmoothingConfig {
-  LearnerConfig learner;
-  WeightingConfig weighting;
-  SafetyConfig safety;
+struct LogSmoothingConfig : PessimistConfig {
   double lambda = 0;
   Fields fields() {
-    Fields fields = learner.fields();
-    weighting.add_to(fields);
-    safety.add_to(fields);
-    fields.add("lambda", lambda, 0, 1e6, "how pessimistic; 0: 1 / sqrt(pages), its rate in theory");
-    return fields;
+    return PessimistConfig::fields().add("lambda", lambda, 0, 1e6,
+                                         "how pessimistic; 0: 1 / sqrt(pages), its rate in theory");
   }
 };
 
@@ -35,21 +29,6 @@ class LogObjective final : public WeightedPages {
   double lambda_;
 };
 
-class LogSmoothing final : public LearningMethod {
- public:
-  explicit LogSmoothing(LogSmoothingConfig config) : config_(std::move(config)) {}
-
-  ScoreNetwork learn(const Training& training) const override {
-    const auto n = static_cast<double>(training.pages().size());
-    const auto objective = log_objective(config_.weighting.weight_cap,
-                                         config_.lambda > 0 ? config_.lambda : 1 / std::sqrt(n));
-    return learn_safely(training, config_.weighting, config_.safety, *objective);
-  }
-
- private:
-  LogSmoothingConfig config_;
-};
-
 }  // namespace
 
 std::unique_ptr<WeightedPages> log_objective(double weight_cap, double lambda) {
@@ -60,8 +39,11 @@ FieldDescriptions describe_log_smoothing() { return describe_fields<LogSmoothing
 
 PolicyPtr make_log_smoothing(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<LogSmoothingConfig>();
-  return make_off_policy_learner("log_smoothing", read.learner,
-                                 std::make_unique<LogSmoothing>(read), context.schema);
+  const double cap = read.weighting.weight_cap;
+  const double lambda = read.lambda;
+  return make_pessimist("log_smoothing", read, config, context, [cap, lambda](double n_pages) {
+    return log_objective(cap, lambda > 0 ? lambda : 1 / std::sqrt(n_pages));
+  });
 }
 
 }  // namespace rehearsal

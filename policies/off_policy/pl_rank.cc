@@ -87,12 +87,12 @@ class PlRank final : public LearningMethod {
  public:
   explicit PlRank(PlRankConfig config) : config_(std::move(config)) {}
 
-  ScoreNetwork learn(const Training& training) const override {
+  Learnt learn(const Training& training) const override {
     ScoreNetwork network = training.start();
     PlRankObjective objective(config_, estimate_examination(training.context().rounds),
                               training.context().rng);
     training.ascend(objective, network);
-    return network;
+    return {network};
   }
 
  private:

@@ -7,34 +7,21 @@ namespace rehearsal {
 
 namespace {
 
-struct PoemConfig {
-  LearnerConfig learner;
-  WeightingConfig weighting;
-  SafetyConfig safety;
+struct PoemConfig : PessimistConfig {
   double variance_penalty = 1;
   Fields fields() {
-    Fields fields = learner.fields();
-    weighting.add_to(fields);
-    safety.add_to(fields);
-    fields.add("variance_penalty", variance_penalty, 0, 1e6,
-               "standard errors of the mean that are taken off it");
-    return fields;
+    return PessimistConfig::fields().add("variance_penalty", variance_penalty, 0, 1e6,
+                                         "standard errors of the mean that are taken off it");
   }
 };
 
-struct LowerBoundConfig {
-  LearnerConfig learner;
-  WeightingConfig weighting;
-  SafetyConfig safety;
+struct LowerBoundConfig : PessimistConfig {
   double delta = 0.05;
   Fields fields() {
-    Fields fields = learner.fields();
-    weighting.add_to(fields);
-    safety.add_to(fields);
-    fields.add("delta", delta, 1e-9, 0.5,
-               "the bound (Maurer and Pontil, COLT 2009, theorem 4) holds with probability 1 - "
-               "delta; its term without the policy is dropped");
-    return fields;
+    return PessimistConfig::fields().add(
+        "delta", delta, 1e-9, 0.5,
+        "the bound (Maurer and Pontil, COLT 2009, theorem 4) holds with probability 1 - delta; "
+        "its term without the policy is dropped");
   }
 };
 
@@ -43,7 +30,7 @@ class VariancePenalty final : public WeightedPages {
   VariancePenalty(double weight_cap, double lambda) : WeightedPages(weight_cap), lambda_(lambda) {}
 
   void start_epoch(const LoggedPages& pages, ScoreNetwork& network) override {
-    const ValueMoments moments = value_moments(*this, pages, network);
+    const ValueMoments moments = value_moments(pages, weight_cap(), network);
     const auto n = static_cast<double>(pages.size());
     const double deviation = std::sqrt(moments.variance);
     scale_ = lambda_ / std::sqrt(n);
@@ -66,21 +53,12 @@ class VariancePenalty final : public WeightedPages {
   double linear_ = 0;
 };
 
-class Poem final : public LearningMethod {
- public:
-  Poem(WeightingConfig weighting, SafetyConfig safety, double lambda)
-      : weighting_(std::move(weighting)), safety_(safety), lambda_(lambda) {}
-
-  ScoreNetwork learn(const Training& training) const override {
-    const auto objective = variance_penalty(weighting_.weight_cap, lambda_);
-    return learn_safely(training, weighting_, safety_, *objective);
-  }
-
- private:
-  WeightingConfig weighting_;
-  SafetyConfig safety_;
-  double lambda_;
-};
+PolicyPtr make_penalised(const std::string& type, const PessimistConfig& config, double lambda,
+                         const PluginConfig& given, const PolicyContext& context) {
+  const double cap = config.weighting.weight_cap;
+  return make_pessimist(type, config, given, context,
+                        [cap, lambda](double) { return variance_penalty(cap, lambda); });
+}
 
 }  // namespace
 
@@ -92,19 +70,15 @@ FieldDescriptions describe_poem() { return describe_fields<PoemConfig>(); }
 
 PolicyPtr make_poem(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<PoemConfig>();
-  return make_off_policy_learner(
-      "poem", read.learner,
-      std::make_unique<Poem>(read.weighting, read.safety, read.variance_penalty), context.schema);
+  return make_penalised("poem", read, read.variance_penalty, config, context);
 }
 
 FieldDescriptions describe_lower_bound() { return describe_fields<LowerBoundConfig>(); }
 
 PolicyPtr make_lower_bound(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<LowerBoundConfig>();
-  const double lambda = std::sqrt(2 * std::log(2 / read.delta));
-  return make_off_policy_learner("lower_bound", read.learner,
-                                 std::make_unique<Poem>(read.weighting, read.safety, lambda),
-                                 context.schema);
+  return make_penalised("lower_bound", read, std::sqrt(2 * std::log(2 / read.delta)), config,
+                        context);
 }
 
 }  // namespace rehearsal

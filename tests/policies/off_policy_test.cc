@@ -5,6 +5,7 @@
 #include "policies/off_policy/plackett_luce_gradient.h"
 #include "tests/catch.h"
 #include "tests/policies/small_log.h"
+#include "tests/scenarios/program.h"
 
 using namespace rehearsal;
 
@@ -211,7 +212,7 @@ TEST_CASE("at an epoch's start the majorised variance has the gradient of the pe
   }
   const auto bound = [&](const std::vector<double>& logits) {
     std::copy(logits.begin(), logits.end(), network.output_bias().begin());
-    const ValueMoments moments = value_moments(*objective, pages, network);
+    const ValueMoments moments = value_moments(pages, 1e9, network);
     return moments.mean - lambda * std::sqrt(moments.variance / n);
   };
   check_equal(mean, differences(kTarget, bound), 1e-7);
@@ -321,6 +322,32 @@ TEST_CASE("pessimists leave pages as they are until other users say they are bet
     CHECK(largest(*few.fitted(type + ", check_share: 0")) > 0);
     CHECK(largest(*logged().fitted(type + ", confidence: 0.5")) > 0);
   }
+}
+
+TEST_CASE("a pessimist that found nothing better decides as the policy it is told of",
+          "[off_policy]") {
+  const Logged few(100);
+  const std::map<std::string, std::shared_ptr<Policy>> others{{"logging", few.behavior}};
+  const std::string yaml =
+      "{name: learner, type: lower_bound, behavior: logging, confidence: 0.999999}";
+  const auto policy = small::policy(yaml, few.schema, others);
+  policy->fit({source_of(few.schema, few.batches), Rng(2), "learner"});
+  const RequestBatch requests = small::requests(50, Rng(9), 70000);
+  const PageBatch pages = recommend(*few.behavior, requests, Rng(6), nullptr);
+  const Propensities expected = propensities(*few.behavior, requests, pages);
+  CHECK(recommend(*policy, requests, Rng(6), nullptr).module == pages.module);
+  CHECK(propensities(*policy, requests, pages).pscore == expected.pscore);
+  const TemporaryFolder folder;
+  save_policy(*policy, policy->config(), folder.path("saved"));
+  const auto loaded = load_policy(folder.path("saved"), few.schema);
+  CHECK(propensities(*loaded, requests, pages).pscore == expected.pscore);
+  // Where it did find something it is the learner's own pages.
+  const auto sure = small::policy(
+      "{name: learner, type: lower_bound, behavior: logging, check_share: 0}", few.schema, others);
+  sure->fit({source_of(few.schema, few.batches), Rng(2), "learner"});
+  CHECK(propensities(*sure, requests, pages).pscore != expected.pscore);
+  CHECK_THROWS_WITH(small::policy("{name: x, type: poem, behavior: nobody}", few.schema, others),
+                    Catch::Contains("behavior") && Catch::Contains("logging"));
 }
 
 TEST_CASE("an off-policy learner says what it cannot learn from", "[off_policy]") {
