@@ -102,8 +102,7 @@ void start_at_base_rates(const ModuleNetworkSpec& spec, const PageExamples& batc
   float* bias = net.biases.back().data_ptr<float>();
   for (std::int64_t m = 0; m < spec.n_modules; ++m) {
     bias[m] = static_cast<float>(log_odds(clicks, total_weight(batch)));
-    if (spec.purchase)
-      bias[spec.n_modules + m] = static_cast<float>(log_odds(purchases, clicks));
+    if (spec.purchase) bias[spec.n_modules + m] = static_cast<float>(log_odds(purchases, clicks));
   }
 }
 

@@ -194,6 +194,7 @@ TEST_CASE("a learner says that it has learnt nothing yet, and refuses another si
     CHECK_THROWS_WITH(fresh->distribution(one_request({0, 0, 0})),
                       Catch::Contains(type) && Catch::Contains("learnt nothing"));
     const auto stranger = small::policy("{name: x, type: " + type + "}", other);
-    CHECK_THROWS_WITH(stranger->fit({source_of(*learning().log), Rng(1), "x"}), Catch::Contains("omega"));
+    CHECK_THROWS_WITH(stranger->fit({source_of(*learning().log), Rng(1), "x"}),
+                      Catch::Contains("omega"));
   }
 }

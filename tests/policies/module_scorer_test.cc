@@ -96,6 +96,7 @@ TEST_CASE("the scorer names the array that is missing or of another shape", "[mo
   CHECK_THROWS_WITH(ModuleScorer(spec(), missing), Catch::Contains("'click.bias' is missing"));
   Arrays bent = weights();
   bent["trunk.1.weight"].shape = {21, 10};
-  CHECK_THROWS_WITH(ModuleScorer(spec(), bent),
-                    Catch::Contains("'trunk.1.weight' has shape (21, 10); this schema needs (10, 21)"));
+  CHECK_THROWS_WITH(
+      ModuleScorer(spec(), bent),
+      Catch::Contains("'trunk.1.weight' has shape (21, 10); this schema needs (10, 21)"));
 }

@@ -13,7 +13,7 @@ struct Called {
 };
 
 struct CallOptions {
-  long max_file_bytes = 0;     // the most that a file may hold, as on a full disk; 0: no limit
+  long max_file_bytes = 0;       // the most that a file may hold, as on a full disk; 0: no limit
   std::string interrupt_when{};  // SIGINT as soon as this file stands there; "": never
 };
 
