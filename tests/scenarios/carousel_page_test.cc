@@ -3,6 +3,7 @@
 #include "sim/log/log.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 #include "users/click_model.h"
 
 using namespace rehearsal;
@@ -10,8 +11,7 @@ using nlohmann::json;
 
 namespace {
 
-const std::string kCarouselPage =
-    std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/carousel_page.yaml";
+const std::string kCarouselPage = testing::source_folder() + "/scenarios/carousel_page.yaml";
 
 /// Runs a scenario file, small. Returns: results.json.
 json run_small(const std::string& file, const std::vector<std::string>& settings) {

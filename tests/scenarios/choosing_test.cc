@@ -12,6 +12,7 @@
 #include "tests/catch.h"
 #include "tests/scenarios/obd_fixture.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 using rehearsal::testing::ObdFixture;
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// A campaign of three items shown alike, and its log; item 2 is clicked most.
 struct Campaign {

@@ -8,13 +8,13 @@
 #include "sim/log/log.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 
 namespace {
 
-const std::string kFile =
-    std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/cross_domain_distillation.yaml";
+const std::string kFile = testing::source_folder() + "/scenarios/cross_domain_distillation.yaml";
 
 /// The scenario, small enough for a test.
 Tree small_tree() {

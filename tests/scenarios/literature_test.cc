@@ -9,13 +9,14 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kStudies = std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/studies";
+const std::string kStudies = testing::source_folder() + "/scenarios/studies";
 
 Trial trial_of(const std::string& type, const std::string& keys, std::uint64_t seed) {
   const YAML::Node node = YAML::Load("{" + keys + "}");

@@ -6,12 +6,13 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 
 namespace {
 
-const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 PlanOptions small_plan() {
   PlanOptions options;

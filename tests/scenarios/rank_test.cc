@@ -15,6 +15,7 @@
 #include "tests/catch.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 #include "tests/support/tabular_policy.h"
 
 using namespace rehearsal;
@@ -306,7 +307,7 @@ TEST_CASE("a policy that fails for one request fails for that one alone", "[rank
 TEST_CASE("what a run saved is served as it stands, and a folder without a policy is refused",
           "[rank]") {
   const TemporaryFolder folder;
-  const std::string tiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+  const std::string tiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
   REQUIRE(call_program({"run", tiny, "--out", folder.path("run"), "--threads", "1"}).status == 0);
   const Scenario scenario = load_scenario(folder.path("run/scenario.yaml"));
   Setup setup = build(scenario);

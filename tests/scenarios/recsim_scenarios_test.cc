@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 
@@ -11,7 +12,7 @@ namespace {
 nlohmann::json results_of(const std::string& name, std::vector<std::string> settings) {
   const TemporaryFolder folder;
   std::vector<std::string> call{
-      "run",       std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/" + name + ".yaml",
+      "run",       testing::source_folder() + "/scenarios/" + name + ".yaml",
       "--out",     folder.path("run"),
       "--threads", "1",
       "--json"};

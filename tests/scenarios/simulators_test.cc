@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 using nlohmann::json;
@@ -12,7 +13,7 @@ namespace {
 json run_small(const std::string& name, const std::vector<std::string>& settings = {}) {
   const TemporaryFolder folder;
   std::vector<std::string> arguments{
-      "run",   std::string(REHEARSAL_SOURCE_DIR) + "/scenarios/" + name + ".yaml",
+      "run",   testing::source_folder() + "/scenarios/" + name + ".yaml",
       "--out", folder.path("run"),
       "--set", "log.pages=4000",
       "--set", "live.pages=2000"};

@@ -8,13 +8,14 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 std::string study_text(const std::string& more) { return "name: mini\n" + more; }
 

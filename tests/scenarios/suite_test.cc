@@ -8,13 +8,14 @@
 #include "tests/catch.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
+#include "tests/support/source_folder.h"
 #include "tests/support/tabular_policy.h"
 
 using namespace rehearsal;
 
 namespace {
 
-const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// A suite beside a copy of the tiny scenario.
 struct SuiteFile {

@@ -12,6 +12,7 @@
 #include "sim/core/draws.h"
 #include "sim/engine/parallel.h"
 #include "tests/catch.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 
@@ -20,7 +21,7 @@ namespace {
 constexpr std::size_t kSeeds = 1000;
 constexpr std::size_t kRuns = 5;  // a side of a comparison
 
-const std::string kTiny = std::string(REHEARSAL_SOURCE_DIR) + "/tests/scenarios/tiny.yaml";
+const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// An empty folder, gone at the end.
 struct Folder {

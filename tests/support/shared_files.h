@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/catch.h"
+#include "tests/support/source_folder.h"
 
 namespace rehearsal::testing {
 
@@ -15,9 +16,9 @@ namespace rehearsal::testing {
 /// Returns: "" and a warning where it is not there.
 inline std::string shared_file(const std::string& path) {
   const char* named = std::getenv("REHEARSAL_SHARED");
-  const std::filesystem::path root =
-      named != nullptr ? std::filesystem::path(named)
-                       : std::filesystem::path(REHEARSAL_SOURCE_DIR) / ".." / "shared";
+  const std::filesystem::path root = named != nullptr
+                                         ? std::filesystem::path(named)
+                                         : std::filesystem::path(source_folder()) / ".." / "shared";
   if (std::filesystem::exists(root / path)) return (root / path).string();
   WARN("skipped: " + (root / path).string() + " is not there");
   return "";

@@ -4,6 +4,7 @@
 #include "sim/log/log.h"
 #include "sim/truth.h"
 #include "tests/catch.h"
+#include "tests/support/source_folder.h"
 
 using namespace rehearsal;
 
@@ -53,7 +54,7 @@ std::size_t check_rows(const std::string& text, const std::string& group) {
 }  // namespace
 
 TEST_CASE("docs/log_format.md lists every column with its level, type and help, and no other") {
-  std::ifstream in(REHEARSAL_SOURCE_DIR "/docs/log_format.md");
+  std::ifstream in(testing::source_folder() + "/docs/log_format.md");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::size_t n =
       check_rows<RequestBatch>(text, "/observed/") + check_rows<PageBatch>(text, "/observed/") +
