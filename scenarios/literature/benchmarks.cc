@@ -23,6 +23,10 @@ const Registry<BenchmarkEntry>& benchmarks() {
            "Kiyohara et al., KDD 2023", describe_aips, make_aips},
           {"ed_dr", "clicks on slates where examination is modelled, rightly or wrongly",
            "ED-DR (2026)", describe_ed_dr, make_ed_dr},
+          {"deezer_bandits",
+           "carousels of playlists chosen by bandits that learn in batches; cumulated regret",
+           "Bendada, Salha and Bontempelli, RecSys 2020", describe_deezer_bandits,
+           make_deezer_bandits},
       });
   return table;
 }

@@ -18,5 +18,7 @@ std::unique_ptr<Benchmark> make_aips(const PluginConfig& config);
 std::vector<FieldDescription> describe_aips();
 std::unique_ptr<Benchmark> make_ed_dr(const PluginConfig& config);
 std::vector<FieldDescription> describe_ed_dr();
+std::unique_ptr<Benchmark> make_deezer_bandits(const PluginConfig& config);
+std::vector<FieldDescription> describe_deezer_bandits();
 
 }  // namespace rehearsal
