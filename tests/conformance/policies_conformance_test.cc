@@ -19,9 +19,15 @@ using testing::Slate;
 
 namespace {
 
-/// Fields that a type cannot do without; all others must work with their defaults.
+/// Fields that a type cannot do without, and shorter trainings; all others must work with their
+/// defaults.
 const std::map<std::string, std::string> kNeeded{
     {"mixture", "of: {curated: 0.6, random: 0.4}"},
+    {"dlcm", "steps: 50"},
+    {"prm", "steps: 50"},
+    {"setrank", "steps: 50"},
+    {"pointer", "steps: 50, reinforce_steps: 50, evaluator: {steps: 50}"},
+    {"evaluator_generator", "steps: 50"},
     {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
     {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
