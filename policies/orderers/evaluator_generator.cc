@@ -1,6 +1,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "policies/constraints.h"
 #include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
@@ -55,7 +56,7 @@ class NextByValue final : public NextChoice {
 };
 
 /// Pages proposed by a beam, of which the evaluator picks the most valuable.
-class EvaluatorGenerator final : public Policy {
+class EvaluatorGenerator final : public Policy, public KnowsRules {
  public:
   EvaluatorGenerator(EvaluatorGeneratorConfig config, const Schema& schema)
       : config_(std::move(config)),
@@ -73,14 +74,18 @@ class EvaluatorGenerator final : public Policy {
     for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
       for (PageEffects& page : evaluator_.effects(pages, rows)) effects.push_back(std::move(page));
     });
-    if (!deterministic())
-      return make_sequential(
-          requests.module_offsets, page_positions(requests),
-          std::make_shared<NextByValue>(std::move(effects), config_.purchase_weight),
-          config_.serving.temperature);
+    const std::shared_ptr<const SlateRules> rules = rules_ ? rules_->of(requests) : nullptr;
+    if (!deterministic()) {
+      std::shared_ptr<const NextChoice> next =
+          std::make_shared<NextByValue>(std::move(effects), config_.purchase_weight);
+      if (rules) next = under_rules(std::move(next), rules);
+      return make_sequential(requests.module_offsets, page_positions(requests), std::move(next),
+                             config_.serving.temperature);
+    }
     std::vector<std::uint16_t> slates(requests.module.size());
     for (std::size_t i = 0; i < pages.size(); ++i) {
-      const std::vector<std::uint16_t> page = best_page(effects[i], pages.n_slots[i]);
+      const std::vector<std::uint16_t> page =
+          best_page(effects[i], pages.n_slots[i], rules.get(), i);
       std::copy(page.begin(), page.end(), slates.begin() + requests.module_offsets[i]);
     }
     return make_fixed(requests.module_offsets, page_positions(requests), std::move(slates));
@@ -94,6 +99,7 @@ class EvaluatorGenerator final : public Policy {
     set_state(state);
   }
 
+  void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
     evaluator_.parameters().set(state);
@@ -102,18 +108,21 @@ class EvaluatorGenerator final : public Policy {
   }
 
  private:
-  std::vector<std::uint16_t> best_page(const PageEffects& effects, std::size_t n_slots) const {
-    std::vector<std::uint16_t> page;
+  /// Args: rules: null: none.  i: the decision, to them.
+  std::vector<std::uint16_t> best_page(const PageEffects& effects, std::size_t n_slots,
+                                       const SlateRules* rules, std::size_t i) const {
+    std::vector<std::uint16_t> page, may(effects.n, 1);
     return beam_search(
         effects.n, n_slots, static_cast<std::size_t>(config_.beam),
         [&](const Prefixes& prefixes, std::span<const double>, Eigen::Ref<RowMatrix> longer) {
           page.resize(prefixes.length + 1);
           for (std::size_t r = 0; r < prefixes.n; ++r) {
             std::copy(prefixes.row(r).begin(), prefixes.row(r).end(), page.begin());
+            if (rules != nullptr) rules->feasible(i, prefixes.row(r), may);
             for (std::size_t c = 0; c < effects.n; ++c) {
               page.back() = static_cast<std::uint16_t>(c);
               longer(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) =
-                  effects.value(page, config_.purchase_weight);
+                  may[c] != 0 ? effects.value(page, config_.purchase_weight) : kInfeasible;
             }
           }
         });
@@ -124,6 +133,7 @@ class EvaluatorGenerator final : public Policy {
   CandidateReader reader_;
   PageEvaluator evaluator_;
   InputScale scale_;
+  std::shared_ptr<const PageRules> rules_;  // null: none
   Arrays state_;
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "policies/constraints.h"
 #include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
@@ -53,7 +54,7 @@ struct PointerConfig {
 };
 
 /// Pages placed step by step by a pointer network.
-class Pointer final : public Policy {
+class Pointer final : public Policy, public KnowsRules {
  public:
   Pointer(PointerConfig config, const Schema& schema)
       : config_(std::move(config)),
@@ -70,7 +71,9 @@ class Pointer final : public Policy {
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     if (state_.empty()) refuse_untrained("pointer");
-    const auto next = network_.next_choice(parameters_, served_pages(requests, reader_, scale_));
+    std::shared_ptr<const NextChoice> next =
+        network_.next_choice(parameters_, served_pages(requests, reader_, scale_));
+    if (rules_) next = under_rules(std::move(next), rules_->of(requests));
     if (deterministic())
       return make_beam(requests.module_offsets, page_positions(requests), *next,
                        static_cast<std::size_t>(config_.beam));
@@ -93,6 +96,7 @@ class Pointer final : public Policy {
     set_state(state);
   }
 
+  void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
     parameters_.set(state);
@@ -176,6 +180,7 @@ class Pointer final : public Policy {
   PointerNetwork network_;
   std::size_t position_;
   InputScale scale_;
+  std::shared_ptr<const PageRules> rules_;  // null: none
   Arrays state_;
 };
 

@@ -9,6 +9,7 @@
 #include "sim/core/error.h"
 #include "sim/slate/beam.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
@@ -62,12 +63,13 @@ class Steps {
   double temperature_;
 };
 
-class Sequential final : public SlateDistribution {
+class Sequential final : public SlateDistribution, public Restrictable {
  public:
   Sequential(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
              std::shared_ptr<const NextChoice> next, double temperature)
       : SlateDistribution(std::move(choice_offsets), std::move(n_positions)),
         next_(std::move(next)),
+        temperature_(temperature),
         steps_(*next_, temperature) {}
 
   bool deterministic() const override { return false; }
@@ -149,6 +151,13 @@ class Sequential final : public SlateDistribution {
     return true;
   }
 
+  /// The model itself sees what is placed, so the rules stand at each of its steps.
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    return make_sequential(choice_offsets(), std::move(n_positions),
+                           under_rules(next_, std::move(rules)), temperature_);
+  }
+
  private:
   static constexpr std::uint64_t kAllBits = (std::uint64_t{1} << 53) - 1;
 
@@ -198,6 +207,7 @@ class Sequential final : public SlateDistribution {
   }
 
   std::shared_ptr<const NextChoice> next_;
+  double temperature_;
   Steps steps_;
   mutable std::mutex mutex_;
   mutable std::map<std::uint64_t, RowMatrix> known_;  // marginals by pattern
