@@ -111,7 +111,8 @@ class EvaluatorGenerator final : public Policy, public KnowsRules {
   /// Args: rules: null: none.  i: the decision, to them.
   std::vector<std::uint16_t> best_page(const PageEffects& effects, std::size_t n_slots,
                                        const SlateRules* rules, std::size_t i) const {
-    std::vector<std::uint16_t> page, may(effects.n, 1);
+    std::vector<std::uint16_t> page;
+    std::vector<std::uint8_t> may(effects.n, 1);
     return beam_search(
         effects.n, n_slots, static_cast<std::size_t>(config_.beam),
         [&](const Prefixes& prefixes, std::span<const double>, Eigen::Ref<RowMatrix> longer) {
