@@ -32,6 +32,11 @@ FieldDescriptions describe_lower_bound();
 FieldDescriptions describe_log_smoothing();
 FieldDescriptions describe_top_k_gradient();
 FieldDescriptions describe_pl_rank();
+FieldDescriptions describe_dlcm();
+FieldDescriptions describe_prm();
+FieldDescriptions describe_setrank();
+FieldDescriptions describe_pointer();
+FieldDescriptions describe_evaluator_generator();
 FieldDescriptions describe_plugin();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
@@ -54,6 +59,11 @@ PolicyPtr make_lower_bound(const PluginConfig& config, const PolicyContext& cont
 PolicyPtr make_log_smoothing(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_top_k_gradient(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pl_rank(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_dlcm(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_prm(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_setrank(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pointer(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_evaluator_generator(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
