@@ -32,6 +32,10 @@ FieldDescriptions describe_lower_bound();
 FieldDescriptions describe_log_smoothing();
 FieldDescriptions describe_top_k_gradient();
 FieldDescriptions describe_pl_rank();
+FieldDescriptions describe_mips_gradient();
+FieldDescriptions describe_potec();
+FieldDescriptions describe_pi_opt();
+FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
@@ -54,6 +58,10 @@ PolicyPtr make_lower_bound(const PluginConfig& config, const PolicyContext& cont
 PolicyPtr make_log_smoothing(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_top_k_gradient(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pl_rank(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mips_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
