@@ -37,6 +37,10 @@ FieldDescriptions describe_prm();
 FieldDescriptions describe_setrank();
 FieldDescriptions describe_pointer();
 FieldDescriptions describe_evaluator_generator();
+FieldDescriptions describe_mips_gradient();
+FieldDescriptions describe_potec();
+FieldDescriptions describe_pi_opt();
+FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
@@ -64,6 +68,10 @@ PolicyPtr make_prm(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_setrank(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pointer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_evaluator_generator(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mips_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
