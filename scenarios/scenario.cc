@@ -226,12 +226,9 @@ void check_no_repeats(const std::string& section, const std::string& key,
 
 /// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
 void settle_estimators(Scenario& scenario, const NameCheck& check) {
-  const Refusal refusal = [](const EstimatorEntry& entry) -> std::string {
-    return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
-  };
   const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
     try {
-      name = settled_name(name, refusal);
+      name = settled_name(name, of_single_actions_only);
     } catch (const Error& error) {
       check.refuse(section, key, error.what());
     }

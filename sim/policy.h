@@ -60,6 +60,9 @@ class Policy {
   virtual PageDistribution page_distribution(const RequestBatch& requests) const;
   /// Every propensity is 0 or 1.
   virtual bool deterministic() const = 0;
+  /// Whether the order of modules depends on the items that they retrieved: a log is then read with
+  /// them. The default: whether that of any part does.
+  virtual bool reads_candidates() const;
 
   /// Learns from a log. The default learns nothing.
   virtual void fit(const FitContext& /*context*/) {}

@@ -50,6 +50,7 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
       .add("along", claim.along, "grid key")
       .add("least_tau", claim.least_tau, -1, 1,
            "Kendall's tau of ours and the published figures, at least")
+      .add("by", claim.by, 1, 1e300, "least and most factor by which it rises or falls")
       .add("at_most", claim.at_most, -1e300, 1e300, "bounds of the measure")
       .add("at_least", claim.at_least, -1e300, 1e300, "bounds of the measure")
       .read(node, source, {"where"});
@@ -61,6 +62,8 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
   };
   const bool moves = !claim.rises.empty() || !claim.falls.empty();
   if (moves) check_key(claim.along, "along");
+  if (!claim.by.empty() && (!moves || claim.by.size() != 2))
+    refuse_at(node, source.child("by"), "expected [least, most], beside rises or falls");
   claim.ranks = node["least_tau"].IsDefined();
   if (!moves && claim.order.size() < 2 && claim.at_most.empty() && claim.at_least.empty() &&
       !claim.ranks)
@@ -167,8 +170,8 @@ class ClaimCheck {
       if (claim_.along.empty()) continue;
       const std::size_t last = last_along(c);
       if (last == c) continue;
-      if (!claim_.rises.empty()) note(at(last, claim_.rises) > at(c, claim_.rises), last);
-      if (!claim_.falls.empty()) note(at(last, claim_.falls) < at(c, claim_.falls), last);
+      if (!claim_.rises.empty()) note(grows(at(c, claim_.rises), at(last, claim_.rises)), last);
+      if (!claim_.falls.empty()) note(grows(at(last, claim_.falls), at(c, claim_.falls)), last);
     }
     return result_;
   }
@@ -180,6 +183,11 @@ class ClaimCheck {
       return found == claim_.where.end() || std::find(found->second.begin(), found->second.end(),
                                                       pair.second) != found->second.end();
     });
+  }
+
+  bool grows(double from, double to) const {
+    return from < to &&
+           (claim_.by.empty() || (claim_.by[0] * from <= to && to <= claim_.by[1] * from));
   }
 
   /// The last cell that differs from the first of its row in `along` alone; c itself elsewhere.
