@@ -244,9 +244,10 @@ TEST_CASE("conformance: every policy keeps its probabilities exact under constra
   const RequestBatch requests = requests_of(40);
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
+    if (kOneModule.count(entry.name) > 0) continue;  // of one slot there is nothing to constrain
     // Thompson sampling takes places of modules' own only (sim/slate/thompson.cc).
-    const std::string limit =
-        entry.name == "thompson" ? "" : ", max_sponsored: 1, sponsored: [alpha, gamma]";
+    const bool drawn = entry.name.find("thompson") != std::string::npos;
+    const std::string limit = drawn ? "" : ", max_sponsored: 1, sponsored: [alpha, gamma]";
     const auto policy =
         site().trained(entry.name, ", constraints: {pinned: {beta: 1}" + limit + "}");
     if (!policy) continue;
