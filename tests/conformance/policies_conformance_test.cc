@@ -22,6 +22,8 @@ namespace {
 /// Fields that a type cannot do without; all others must work with their defaults.
 const std::map<std::string, std::string> kNeeded{
     {"mixture", "of: {curated: 0.6, random: 0.4}"},
+    {"mmr", "of: rates"},
+    {"dpp", "of: rates"},
     {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
     {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
@@ -38,6 +40,8 @@ struct Site {
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
     log = std::make_unique<LogReader>(folder.path("log"));
+    others["rates"] = small::policy("{name: rates, type: popularity}", schema);
+    others["rates"]->fit({source_of(*log), Rng(9), "rates"});
   }
 
   /// Args: more: further keys of the mapping, ", key: value".
