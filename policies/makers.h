@@ -43,6 +43,14 @@ FieldDescriptions describe_pi_opt();
 FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
 FieldDescriptions describe_diverse_orderer();
+FieldDescriptions describe_epsilon_greedy();
+FieldDescriptions describe_ucb1();
+FieldDescriptions describe_kl_ucb();
+FieldDescriptions describe_explore_then_commit();
+FieldDescriptions describe_beta_thompson();
+FieldDescriptions describe_linear_ucb();
+FieldDescriptions describe_linear_thompson();
+FieldDescriptions describe_logistic_thompson();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -76,6 +84,14 @@ PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& cont
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_mmr_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_dpp_orderer(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_epsilon_greedy(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_ucb1(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_kl_ucb(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_explore_then_commit(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_beta_thompson(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_linear_ucb(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_linear_thompson(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_logistic_thompson(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();

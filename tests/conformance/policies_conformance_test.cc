@@ -309,6 +309,33 @@ TEST_CASE("conformance: a policy fitted twice to the same log is the same policy
   }
 }
 
+TEST_CASE("conformance: a policy that learns online serves untrained and stays as it is in a batch",
+          "[conformance]") {
+  const RequestBatch requests = requests_of(40);
+  for (const PolicyEntry& entry : policies().entries()) {
+    INFO("policy " << entry.name);
+    if (!entry.online) continue;
+    CHECK(entry.learns);
+    const std::shared_ptr<Policy> policy = site().make(entry.name);
+    const Arrays before = policy->state();
+    Propensities own;
+    const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
+    check_pages(requests, pages);
+    CHECK(same_state(policy->state(), before));
+    for (std::size_t i = 0; i < 3; ++i) check_enumeration(*policy->distribution(requests), i);
+    // What a batch teaches is what its whole says: it may come in one piece or be saved between.
+    const LogBatch played = small::log(300, 0, *policy, Rng(5));
+    policy->update(played);
+    CHECK_FALSE(same_state(policy->state(), before));
+    const std::shared_ptr<Policy> other = site().make(entry.name);
+    other->set_state(before);
+    other->update(played);
+    CHECK(same_state(other->state(), policy->state()));
+    CHECK(recommend(*other, requests, Rng(40), nullptr).module ==
+          recommend(*policy, requests, Rng(40), nullptr).module);
+  }
+}
+
 TEST_CASE("conformance: every saved policy loads as it was and is saved with the same bytes",
           "[conformance]") {
   for (const PolicyEntry& entry : policies().entries()) {
