@@ -42,6 +42,7 @@ FieldDescriptions describe_potec();
 FieldDescriptions describe_pi_opt();
 FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
+FieldDescriptions describe_diverse_orderer();
 FieldDescriptions describe_epsilon_greedy();
 FieldDescriptions describe_ucb1();
 FieldDescriptions describe_kl_ucb();
@@ -81,6 +82,8 @@ PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mmr_orderer(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_dpp_orderer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_epsilon_greedy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_ucb1(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_kl_ucb(const PluginConfig& config, const PolicyContext& context);
@@ -93,11 +96,18 @@ PolicyPtr make_logistic_thompson(const PluginConfig& config, const PolicyContext
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();
 FieldDescriptions describe_plackett_luce_ranker();
+FieldDescriptions describe_diverse_ranker();
 
 RankerPtr make_retrieval_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_uniform_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_popularity_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_plackett_luce_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_mmr_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_dpp_ranker(const PluginConfig& config, const Schema& schema);
+/// The column of an item feature. Args: key: of the configuration that names it.
+/// Raises: Error(kInput) for an unknown one.
+Eigen::Index item_column(const Schema& schema, const std::string& name, const std::string& key,
+                         const PluginConfig& config);
 /// Items as retrieved: what a policy without a ranker does.
 RankerPtr retrieval_ranker();
 

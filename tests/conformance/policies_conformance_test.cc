@@ -28,6 +28,8 @@ const std::map<std::string, std::string> kNeeded{
     {"setrank", "steps: 50"},
     {"pointer", "steps: 50, reinforce_steps: 50, evaluator: {steps: 50}"},
     {"evaluator_generator", "steps: 50"},
+    {"mmr", "of: rates"},
+    {"dpp", "of: rates"},
     {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
     {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
@@ -47,6 +49,8 @@ struct Site {
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
     log = std::make_unique<LogReader>(folder.path("log"));
+    others["rates"] = small::policy("{name: rates, type: popularity}", schema);
+    others["rates"]->fit({source_of(*log), Rng(9), "rates"});
   }
 
   /// Args: more: further keys of the mapping, ", key: value".
