@@ -30,6 +30,7 @@ class Constrained final : public Policy {
     return page;
   }
   bool deterministic() const override { return policy_->deterministic(); }
+  bool reads_candidates() const override { return policy_->reads_candidates(); }
 
   void fit(const FitContext& context) override { policy_->fit(context); }
   Arrays state() const override { return policy_->state(); }
