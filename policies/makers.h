@@ -37,6 +37,7 @@ FieldDescriptions describe_potec();
 FieldDescriptions describe_pi_opt();
 FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
+FieldDescriptions describe_torchscript();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -63,6 +64,7 @@ PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_torchscript(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();
