@@ -5,17 +5,20 @@
 #include "sim/core/error.h"
 #include "sim/core/quadrature.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
+#include "sim/slate/weight_types.h"
 
 namespace rehearsal {
 
 namespace {
 
 constexpr std::size_t kMostPairSlates = 1000000;
+constexpr double kMostPairWork = 1e8;  // a fraction of a second
 constexpr double kWidestSpread = 700;  // exp() of more is not a number of ours
 
 /// Plackett-Luce: sequential choice without replacement in proportion to weights; the same as
 /// ordering by exponential clocks with these rates, the first to ring first.
-class PlackettLuce final : public SlateDistribution {
+class PlackettLuce final : public SlateDistribution, public Restrictable {
  public:
   PlackettLuce(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
                std::vector<double> log_weights)
@@ -105,12 +108,26 @@ class PlackettLuce final : public SlateDistribution {
   }
 
   bool pair_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
-    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) return false;
+    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) {
+      const WeightTypes types(weights_of(i), n_positions(i));
+      if (2 * types.size() > n_choices(i) || types.work() > kMostPairWork) return false;
+      out.setZero();
+      types.pair_marginals(out);
+      return true;
+    }
     out.setZero();
     std::vector<std::uint16_t> prefix;
     std::vector<char> used(n_choices(i), 0);
     add_longer(i, 1, prefix, used, out);
     return true;
+  }
+
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    std::vector<std::uint64_t> patterns(size());
+    for (std::size_t i = 0; i < size(); ++i) patterns[i] = pattern(i);
+    return make_plackett_luce_under(choice_offsets(), std::move(n_positions), log_weights_,
+                                    std::move(patterns), std::move(rules));
   }
 
  private:

@@ -19,9 +19,17 @@ using testing::Slate;
 
 namespace {
 
-/// Fields that a type cannot do without; all others must work with their defaults.
+/// Fields that a type cannot do without, and shorter trainings; all others must work with their
+/// defaults.
 const std::map<std::string, std::string> kNeeded{
     {"mixture", "of: {curated: 0.6, random: 0.4}"},
+    {"dlcm", "steps: 50"},
+    {"prm", "steps: 50"},
+    {"setrank", "steps: 50"},
+    {"pointer", "steps: 50, reinforce_steps: 50, evaluator: {steps: 50}"},
+    {"evaluator_generator", "steps: 50"},
+    {"mmr", "of: rates"},
+    {"dpp", "of: rates"},
     {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
     {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
@@ -51,19 +59,22 @@ struct Site {
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
     log = std::make_unique<LogReader>(folder.path("log"));
+    others["rates"] = small::policy("{name: rates, type: popularity}", schema);
+    others["rates"]->fit({source_of(*log), Rng(9), "rates"});
   }
 
-  std::shared_ptr<Policy> make(const std::string& type) const {
+  /// Args: more: further keys of the mapping, ", key: value".
+  std::shared_ptr<Policy> make(const std::string& type, const std::string& more = "") const {
     const auto needed = kNeeded.find(type);
-    const std::string more = needed == kNeeded.end() ? "" : ", " + needed->second;
-    return from("{name: entry, type: " + type + more + "}");
+    const std::string own = needed == kNeeded.end() ? "" : ", " + needed->second;
+    return from("{name: entry, type: " + type + own + more + "}");
   }
   std::shared_ptr<Policy> from(const std::string& yaml) const {
     return make_policy(YAML::Load(yaml), {}, {schema, Rng(1), &users, others});
   }
   /// Null, with a warning, when it trains with a library that is not built here.
-  std::shared_ptr<Policy> trained(const std::string& type) const {
-    const std::shared_ptr<Policy> policy = make(type);
+  std::shared_ptr<Policy> trained(const std::string& type, const std::string& more = "") const {
+    const std::shared_ptr<Policy> policy = make(type, more);
     try {
       policy->fit({source_of(*log), Rng(9), "entry"});
     } catch (const Error& error) {
@@ -242,6 +253,41 @@ TEST_CASE("conformance: every policy's pages, propensities and samples agree", "
   }
 }
 
+TEST_CASE("conformance: every policy keeps its probabilities exact under constraints",
+          "[conformance]") {
+  const RequestBatch requests = requests_of(40);
+  for (const PolicyEntry& entry : entries()) {
+    INFO("policy " << entry.name);
+    if (kOneModule.count(entry.name) > 0) continue;  // nothing to arrange
+    // Thompson sampling takes places of modules' own only (sim/slate/thompson.cc).
+    const std::string limit =
+        entry.name == "thompson" ? "" : ", max_sponsored: 1, sponsored: [alpha, gamma]";
+    const auto policy =
+        site().trained(entry.name, ", constraints: {pinned: {beta: 1}" + limit + "}");
+    if (!policy) continue;
+    CHECK(site().from(policy->config())->config() == policy->config());
+    Propensities own;
+    const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
+    check_pages(requests, pages);
+    const Propensities again = propensities(*policy, requests, pages);
+    CHECK(own.pscore == again.pscore);
+    CHECK(own.pscore_item_position == again.pscore_item_position);
+    const auto slates = policy->distribution(requests);
+    CHECK(slates->deterministic() == policy->deterministic());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto shown = pages.shown(i);
+      CHECK(shown[1] == 1);
+      if (i < 6) check_enumeration(*slates, i);
+      // Alpha is always there, delta not: a page may need gamma to be full.
+      const auto eligible = requests.eligible(i);
+      const bool both =
+          std::count(shown.begin(), shown.end(), 0) + std::count(shown.begin(), shown.end(), 2) > 1;
+      const bool delta = std::count(eligible.begin(), eligible.end(), 3) > 0;
+      if (!limit.empty() && eligible.size() > 2) CHECK(both == !delta);
+    }
+  }
+}
+
 TEST_CASE("conformance: no policy's page depends on the batch that holds its request",
           "[conformance]") {
   for (const PolicyEntry& entry : entries()) {
@@ -271,6 +317,33 @@ TEST_CASE("conformance: a policy fitted twice to the same log is the same policy
     const Arrays once = policy->state();
     policy->fit({source_of(*site(entry.name).log), Rng(9), "entry"});
     CHECK(same_state(policy->state(), once));
+  }
+}
+
+TEST_CASE("conformance: a policy that learns online serves untrained and stays as it is in a batch",
+          "[conformance]") {
+  const RequestBatch requests = requests_of(40);
+  for (const PolicyEntry& entry : policies().entries()) {
+    INFO("policy " << entry.name);
+    if (!entry.online) continue;
+    CHECK(entry.learns);
+    const std::shared_ptr<Policy> policy = site().make(entry.name);
+    const Arrays before = policy->state();
+    Propensities own;
+    const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
+    check_pages(requests, pages);
+    CHECK(same_state(policy->state(), before));
+    for (std::size_t i = 0; i < 3; ++i) check_enumeration(*policy->distribution(requests), i);
+    // What a batch teaches is what its whole says: it may come in one piece or be saved between.
+    const LogBatch played = small::log(300, 0, *policy, Rng(5));
+    policy->update(played);
+    CHECK_FALSE(same_state(policy->state(), before));
+    const std::shared_ptr<Policy> other = site().make(entry.name);
+    other->set_state(before);
+    other->update(played);
+    CHECK(same_state(other->state(), policy->state()));
+    CHECK(recommend(*other, requests, Rng(40), nullptr).module ==
+          recommend(*policy, requests, Rng(40), nullptr).module);
   }
 }
 
