@@ -369,6 +369,9 @@ void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const std::
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {
   Columns columns;
   columns.candidates = columns.items = plan.needs.items || plan.decision == Decision::kItems;
+  columns.candidates |= plan.behavior != nullptr && plan.behavior->reads_candidates();
+  for (const Candidate& candidate : plan.candidates)
+    columns.candidates |= candidate.policy->reads_candidates();
   for (const std::string& metric : plan.metrics) columns.items |= metrics().at(metric).of_items();
   const LogBatch batch = plan.rounds.read(shard, columns);
   if (plan.component >= 0 && batch.propensities.component.size() != batch.size())

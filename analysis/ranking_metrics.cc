@@ -139,6 +139,7 @@ std::map<std::string, double> ranking_metrics(const RoundSource& rounds, const L
   const Decision decision = decision_of(*rounds.schema);
   Columns columns;
   columns.items = columns.candidates = decision == Decision::kItems;
+  columns.candidates |= policy.reads_candidates();
   RankingSums total;
   ordered_reduce(
       rounds.n_shards, 0,

@@ -2,12 +2,13 @@
 
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
 namespace {
 
-class Listed final : public SlateDistribution {
+class Listed final : public SlateDistribution, public Restrictable {
  public:
   Listed(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
          std::vector<ListedSlates> lists, bool deterministic)
@@ -61,6 +62,19 @@ class Listed final : public SlateDistribution {
           out(static_cast<Eigen::Index>(j * m + listed[j]),
               static_cast<Eigen::Index>(k * m + listed[k])) += p;
     return true;
+  }
+
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> positions) const override {
+    std::vector<ListedSlates> lists(size());
+    for (std::size_t i = 0; i < size(); ++i)
+      for (const auto& [order, p] : lists_[i]) {
+        REHEARSAL_CHECK(order.size() == n_choices(i));
+        std::vector<std::uint16_t> slate(positions[i]);
+        filter_order(*rules, i, order, slate);
+        lists[i].emplace_back(std::move(slate), p);
+      }
+    return make_listed(choice_offsets(), std::move(positions), std::move(lists), deterministic_);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include <yaml-cpp/yaml.h>
 
+#include "policies/constraints.h"
 #include "policies/policies.h"
 #include "sim/core/error.h"
 
@@ -42,11 +43,13 @@ std::string text_at(const YAML::Node& node, const Source& source, const std::str
   return value.Scalar();
 }
 
-/// The mapping without one key; what stays keeps its place in the file.
-YAML::Node without(const YAML::Node& node, const std::string& key) {
+/// A policy's own keys, without those that every policy has; what stays keeps its place in the
+/// file.
+YAML::Node own_keys(const YAML::Node& node) {
   YAML::Node rest(YAML::NodeType::Map);
   for (const auto& pair : node)
-    if (pair.first.Scalar() != key) rest.force_insert(pair.first, pair.second);
+    if (pair.first.Scalar() != "ranker" && pair.first.Scalar() != "constraints")
+      rest.force_insert(pair.first, pair.second);
   return rest;
 }
 
@@ -67,6 +70,15 @@ void give_ranker(Policy& policy, const YAML::Node& node, const Source& source, c
   resolve(node, entry.describe(), "", resolved["ranker"]);
 }
 
+std::shared_ptr<Policy> constrain(std::shared_ptr<Policy> policy, const YAML::Node& node,
+                                  const Source& source, const Schema& schema, YAML::Node resolved) {
+  const PluginConfig given{node, source};
+  const auto config = given.read<ConstraintsConfig>();
+  resolve(node, describe_fields<ConstraintsConfig>(), "", resolved["constraints"]);
+  return held_to(std::make_shared<const PageRules>(config, given, schema), std::move(policy),
+                 resolved["name"].Scalar());
+}
+
 }  // namespace
 
 std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source,
@@ -76,7 +88,7 @@ std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source
   const std::string name = text_at(node, source, "name", "the name of the policy");
   const std::string type = text_at(node, source, "type", "the type of a policy");
   const PolicyEntry& entry = entry_at(policies(), node, source, type);
-  const YAML::Node own = without(node, "ranker");
+  const YAML::Node own = own_keys(node);
   std::shared_ptr<Policy> policy = entry.make({own, source}, context);
 
   YAML::Node resolved(YAML::NodeType::Map);
@@ -86,6 +98,10 @@ std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source
   const YAML::Node ranker = node["ranker"];
   if (ranker.IsDefined())
     give_ranker(*policy, ranker, source.child("ranker"), context.schema, resolved);
+  const YAML::Node rules = node["constraints"];
+  if (rules.IsDefined())
+    policy =
+        constrain(std::move(policy), rules, source.child("constraints"), context.schema, resolved);
   policy->set_config(YAML::Dump(resolved) + "\n");
   return policy;
 }

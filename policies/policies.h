@@ -10,8 +10,8 @@ const Registry<PolicyEntry>& policies();
 const Registry<RankerEntry>& rankers();
 
 /// A policy from its mapping in a configuration file, {name, type, fields of the type, ranker:
-/// {type, fields}}: makes it, gives it its ranker and notes its resolved mapping in config().
-/// Args: source: of the mapping.
+/// {type, fields}, constraints: {fields}}: makes it, with its ranker and rules (constraints.h), and
+/// notes its resolved mapping in config(). Args: source: of the mapping.
 /// Raises: Error(kInput) for an unknown type or key, a bad value, what the maker refuses.
 std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source,
                                     const PolicyContext& context);

@@ -28,7 +28,8 @@ Fields top_fields(Scenario& scenario) {
       .group("log", scenario.log.fields(), "who wrote the log, and how much of it")
       .group("estimate", scenario.estimate.fields(), "off-policy scores from the log")
       .group("live", scenario.live.fields(), "the experiment that knows the truth")
-      .group("gate", scenario.gate.fields(), "who may go live");
+      .group("gate", scenario.gate.fields(), "who may go live")
+      .group("online", scenario.online.fields(), "bandits that learn while they serve");
 }
 
 /// The node at a key of the tree; undefined where absent.
@@ -79,7 +80,8 @@ void refer_to(const std::string& name, const YAML::Node& node, const Source& pla
   policy.needs.push_back(name);
 }
 
-/// The parts of a mixture (`of`), or the policy that a learner falls back on (`behavior`).
+/// The parts of a mixture (`of`), the policy whose values are taken (`of`), or that a learner falls
+/// back on (`behavior`).
 void read_references(const PolicyEntry& entry, const Scenario& scenario, PolicySpec& policy) {
   const Source& source = policy.plugin.source;
   for (const FieldDescription& field : entry.describe()) {
@@ -89,8 +91,9 @@ void read_references(const PolicyEntry& entry, const Scenario& scenario, PolicyS
       for (const auto& pair : value)
         refer_to(pair.first.Scalar(), pair.first, source.child("of").child(pair.first.Scalar()),
                  scenario, policy);
-    if (field.name == "behavior" && value.IsScalar() && !value.Scalar().empty())
-      refer_to(value.Scalar(), value, source.child("behavior"), scenario, policy);
+    if ((field.name == "of" || field.name == "behavior") && value.IsScalar() &&
+        !value.Scalar().empty())
+      refer_to(value.Scalar(), value, source.child(field.name), scenario, policy);
   }
   std::sort(policy.needs.begin(), policy.needs.end());
   if (policy.plugin.type == "mixture") policy.parts = policy.needs;
@@ -209,6 +212,13 @@ void check_baseline(const Scenario& scenario, const NameCheck& check) {
     check.refuse("live", "baseline", "'" + baseline.name + "' needs the truth and has no estimate");
 }
 
+void check_online(const Scenario& scenario, const NameCheck& check) {
+  const OnlineStep& step = scenario.online;
+  if (step.policies.empty()) return;
+  for (const std::string& name : step.policies) check.policy("online", "policies", name);
+  check.policy("online", "best", step.best);
+}
+
 void check_no_repeats(const std::string& section, const std::string& key,
                       const std::vector<std::string>& names, const NameCheck& check) {
   const std::set<std::string> distinct(names.begin(), names.end());
@@ -218,12 +228,9 @@ void check_no_repeats(const std::string& section, const std::string& key,
 
 /// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
 void settle_estimators(Scenario& scenario, const NameCheck& check) {
-  const Refusal refusal = [](const EstimatorEntry& entry) -> std::string {
-    return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
-  };
   const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
     try {
-      name = settled_name(name, refusal);
+      name = settled_name(name, of_single_actions_only);
     } catch (const Error& error) {
       check.refuse(section, key, error.what());
     }
@@ -245,6 +252,9 @@ void check_names(const Scenario& scenario, const NameCheck& check) {
   check_behavior(scenario, check);
   check_baseline(scenario, check);
   check_gate(scenario, check);
+  check_online(scenario, check);
+  if (!scenario.online.policies.empty())
+    check_no_repeats("online", "policies", scenario.online.policies, check);
 }
 
 }  // namespace
@@ -330,6 +340,7 @@ std::string to_yaml(const Scenario& scenario) {
   root["users"] = resolved(scenario.users, user_models().at(scenario.users.type).describe());
   for (const PolicySpec& policy : scenario.policies) root["policies"].push_back(resolved(policy));
   for (const char* key : {"log", "estimate", "live", "gate"}) root[key] = tables[key];
+  if (!scenario.online.policies.empty()) root["online"] = tables["online"];
   return YAML::Dump(root) + "\n";
 }
 

@@ -240,6 +240,12 @@ void find_choices(const RequestBatch& requests, const PageBatch& pages, std::siz
 
 }  // namespace
 
+bool Policy::reads_candidates() const {
+  const std::map<std::string, const Policy*> all = parts();
+  return std::any_of(all.begin(), all.end(),
+                     [](const auto& part) { return part.second->reads_candidates(); });
+}
+
 PageDistribution Policy::page_distribution(const RequestBatch& requests) const {
   return {distribution(requests), ranker_ ? ranker_->distribution(requests) : nullptr};
 }

@@ -8,6 +8,7 @@
 #include "sim/world/world.h"
 #include "users/carousel_row.h"
 #include "users/item_page_config.h"
+#include "users/item_page_slots.h"
 #include "users/makers.h"
 
 namespace rehearsal {
@@ -28,52 +29,6 @@ const Both& both(const std::array<double, 2>& values) {
 }
 
 double logistic(double z) { return 1 / (1 + std::exp(-z)); }
-
-/// Writes a whole row of impressions: 1 for the first n_seen items, 0 for the others.
-inline void fill_seen(std::uint8_t* row, std::size_t n_items, std::size_t n_seen) {
-  constexpr std::size_t kUsual = 8;  // of a size the compiler knows: no call, one store
-  if (n_items == kUsual)
-    for (std::size_t j = 0; j < kUsual; ++j) row[j] = j < n_seen;
-  else
-    for (std::size_t j = 0; j < n_items; ++j) row[j] = j < n_seen;
-}
-
-/// What holds for one slot of a page, exactly.
-struct SlotTruth {
-  double examination;  // given that reading gets here
-  double reach;        // that no purchase above stopped it
-  double alpha;        // P(click | examined)
-  double kappa;        // P(purchase | click)
-};
-
-/// Where the responses of slots go. Plain pointers: a byte stored through a vector makes the
-/// compiler read every other vector anew.
-struct SlotColumns {
-  SlotColumns(ResponseBatch& responses, TruthBatch* truth)
-      : click(responses.click.data()), impression(responses.impression.data()) {
-    if (truth == nullptr) return;
-    examined = truth->examined.data();
-    p_examination = truth->p_examination.data();
-    p_click = truth->p_click.data();
-    p_purchase = truth->p_purchase.data();
-  }
-
-  std::uint8_t* click;
-  std::uint8_t* impression;
-  std::uint8_t* examined = nullptr;  // null: no truth is wanted
-  float* p_examination = nullptr;
-  float* p_click = nullptr;
-  float* p_purchase = nullptr;
-};
-
-/// A row where an item is clicked or that may be swiped.
-struct RowVisit {
-  std::uint32_t at = 0;                  // slot, in the batch
-  const std::uint32_t* words = nullptr;  // of its module
-  std::uint32_t round = 0;
-  std::uint8_t device = 0;
-  bool purchase = false;
-};
 
 /// Modules are clicked by position and attraction: P(click on module m at slot k) =
 /// theta_k(device) alpha(x, m), P(purchase | click) = kappa(x, m), both logistic in the hidden x.
@@ -124,6 +79,7 @@ class ItemPageUsers : public UserModel {
   std::vector<float> price_;                    // (n_items)
   std::array<std::uint64_t, 2> swipe_words_{};  // by device: how many words may mean a swipe
   bool row_effects_ = false;
+  std::vector<double> kept_;  // (n_modules, n_modules) attraction of the first below the second
 };
 
 ItemPageUsers::ItemPageUsers(const ItemPageUsersConfig& config, const World& world)
@@ -138,6 +94,9 @@ ItemPageUsers::ItemPageUsers(const ItemPageUsersConfig& config, const World& wor
   for (std::size_t j = 0; j < click_bias.size() * kLatents; ++j)
     weights_.push_back(
         {hidden.at("click_weights").values[j], hidden.at("purchase_weights").values[j]});
+  if (config.substitutes > 0)
+    for (const double similarity : hidden.at("module_similarity").values)
+      kept_.push_back(1 - config.substitutes * similarity);
   for (const double quality : hidden.at("item_quality").values)
     item_attraction_.push_back(logistic(config.item_logit + config.item_quality * quality));
   for (const double price : hidden.at("item_price").values)
@@ -168,6 +127,9 @@ void ItemPageUsers::page_truth(const RequestBatch& requests, const PageBatch& pa
     double click = logits[k][0];
     double factor = 1;
     if (row_effects_) row_effects(pages, i, k, on, click, factor);
+    if (!kept_.empty())
+      for (std::size_t j = 0; j < k; ++j)
+        factor *= kept_[pages.module[first + k] * bias_.size() + pages.module[first + j]];
     const Both chance = 1 / (1 + Both{std::exp(-click), std::exp(-logits[k][1])});
     SlotTruth& slot = page[k];
     slot.examination = theta_[on][k];
@@ -368,6 +330,8 @@ void check(const ItemPageUsersConfig& config, const PluginConfig& plugin, const 
     if (!world.parameters().contains(name))
       plugin.refuse("type", std::string("the world has no parameter '") + name +
                                 "'; item_page needs a world of type item_page");
+  if (config.substitutes > 0 && !world.parameters().contains("module_similarity"))
+    plugin.refuse("substitutes", "the world's modules have no parameter 'module_similarity'");
   const std::size_t n_slots = world.schema().n_slots;
   for (const auto& [name, list] : {std::pair{"desktop", config.desktop}, {"mobile", config.mobile}})
     if (list.size() < n_slots || list.size() > kMostSlots)

@@ -20,6 +20,7 @@ struct ItemPageUsersConfig {
   double item_quality = 0.5;
   double cascade_stop = 0;
   double repeat_discount = 0;
+  double substitutes = 0;
   double item_order_effect = 0;
 
   Fields fields() {
@@ -37,6 +38,9 @@ struct ItemPageUsersConfig {
              "probability that a user who has purchased reads no further")
         .add("repeat_discount", repeat_discount, 0, 1,
              "share of its attraction that an item loses where a slot above shows it already")
+        .add("substitutes", substitutes, 0, 1,
+             "share of its attraction that a module loses below one exactly like it; below less "
+             "similar ones in proportion to the similarity")
         .add("item_order_effect", item_order_effect, 0, 10,
              "slope of a module's click logit on the log of its row's click probability, relative "
              "to a row of items of mean quality");

@@ -5,12 +5,12 @@
 
 #include "analysis/action_rounds.h"
 #include "analysis/cross_fit.h"
-#include "analysis/pseudo_inverse.h"
 #include "scenarios/literature/makers.h"
 #include "scenarios/literature/regression_tree.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
 #include "sim/slate.h"
+#include "sim/slate/pseudo_inverse.h"
 
 namespace rehearsal {
 

@@ -2,13 +2,14 @@
 
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
 namespace {
 
 /// One slate a decision, found once.
-class Deterministic final : public SlateDistribution {
+class Deterministic final : public SlateDistribution, public Restrictable {
  public:
   /// Args: slates: (n_choices in all), the first n_positions of each decision.
   Deterministic(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
@@ -69,6 +70,19 @@ class Deterministic final : public SlateDistribution {
     out.setZero();
     for (std::size_t k = 1; k <= shown.size(); ++k) add_pairs(shown.first(k), 1, n_choices(i), out);
     return true;
+  }
+
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    std::vector<std::uint16_t> slates(slates_.size());
+    for (std::size_t i = 0; i < size(); ++i) {
+      if (SlateDistribution::n_positions(i) != n_choices(i))
+        throw Error(ErrorKind::kInput,
+                    "a policy that places some of the modules only cannot be held to constraints: "
+                    "what it would have placed instead is not known");
+      filter_order(*rules, i, slate_of(i), {slates.data() + choice_offsets()[i], n_positions[i]});
+    }
+    return make_fixed(choice_offsets(), std::move(n_positions), std::move(slates));
   }
 
  private:

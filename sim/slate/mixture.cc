@@ -2,6 +2,7 @@
 
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
@@ -9,7 +10,7 @@ namespace {
 
 /// A mixture with one coin a slate. Parts that are mixtures themselves are taken apart, as one coin
 /// must decide among all of them.
-class Mixture final : public SlateDistribution {
+class Mixture final : public SlateDistribution, public Restrictable {
  public:
   Mixture(std::vector<std::unique_ptr<SlateDistribution>> parts, const std::vector<double>& weights)
       : SlateDistribution(parts.at(0)->choice_offsets(), positions(*parts[0])) {
@@ -97,12 +98,26 @@ class Mixture final : public SlateDistribution {
     return true;
   }
 
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    std::vector<Part> parts;
+    for (const Part& part : parts_)
+      parts.push_back(
+          {restrict_slates(*part.slates, rules, n_positions), part.weight, part.component});
+    return std::unique_ptr<SlateDistribution>(new Mixture(std::move(parts), last_));
+  }
+
  private:
   struct Part {
     std::unique_ptr<SlateDistribution> slates;
     double weight;
     std::uint8_t component;  // index into the parts as given
   };
+
+  Mixture(std::vector<Part> parts, std::size_t last)
+      : SlateDistribution(parts.at(0).slates->choice_offsets(), positions(*parts[0].slates)),
+        parts_(std::move(parts)),
+        last_(last) {}
 
   static std::vector<std::uint16_t> positions(const SlateDistribution& slates) {
     std::vector<std::uint16_t> positions(slates.size());

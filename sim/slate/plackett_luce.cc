@@ -5,6 +5,7 @@
 #include "sim/core/error.h"
 #include "sim/core/quadrature.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 #include "sim/slate/weight_types.h"
 
 namespace rehearsal {
@@ -17,7 +18,7 @@ constexpr double kWidestSpread = 700;  // exp() of more is not a number of ours
 
 /// Plackett-Luce: sequential choice without replacement in proportion to weights; the same as
 /// ordering by exponential clocks with these rates, the first to ring first.
-class PlackettLuce final : public SlateDistribution {
+class PlackettLuce final : public SlateDistribution, public Restrictable {
  public:
   PlackettLuce(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
                std::vector<double> log_weights)
@@ -119,6 +120,14 @@ class PlackettLuce final : public SlateDistribution {
     std::vector<char> used(n_choices(i), 0);
     add_longer(i, 1, prefix, used, out);
     return true;
+  }
+
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    std::vector<std::uint64_t> patterns(size());
+    for (std::size_t i = 0; i < size(); ++i) patterns[i] = pattern(i);
+    return make_plackett_luce_under(choice_offsets(), std::move(n_positions), log_weights_,
+                                    std::move(patterns), std::move(rules));
   }
 
  private:

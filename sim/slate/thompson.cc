@@ -3,6 +3,7 @@
 #include "sim/core/error.h"
 #include "sim/slate/beta_posteriors.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t kMostPairSlates = 100000;
 
 /// Thompson sampling (Thompson, Biometrika 1933) with frozen posteriors.
-class Thompson final : public SlateDistribution {
+class Thompson final : public SlateDistribution, public Restrictable {
  public:
   Thompson(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
            std::shared_ptr<const BetaPosteriors> posteriors, std::vector<std::uint32_t> group,
@@ -79,6 +80,33 @@ class Thompson final : public SlateDistribution {
     const BetaPosteriors::Numbers numbers = posteriors_->pairs(group_[i], ids(i), n_positions(i));
     out = Eigen::Map<const RowMatrix>(numbers->data(), out.rows(), out.cols());
     return true;
+  }
+
+  /// Draws are independent, so those of choices with positions of their own change nothing.
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    Offsets offsets{0};
+    std::vector<std::uint16_t> n_free, free_choices, free_ids, taken(choice_ids_.size());
+    for (std::size_t i = 0; i < size(); ++i) {
+      if (rules->limit_binds(i))
+        throw Error(ErrorKind::kInput,
+                    "Thompson sampling cannot be held to a limit that more choices than that may "
+                    "reach: the probabilities of its slates under it are not known exactly");
+      const std::span<std::uint16_t> here{taken.data() + choice_offsets()[i], n_positions[i]};
+      rules->standing(i, here);
+      n_free.push_back(
+          static_cast<std::uint16_t>(std::count(here.begin(), here.end(), SlateRules::kFree)));
+      for (std::uint16_t c = 0; c < n_choices(i); ++c) {
+        if (rules->position(i)[c] != SlateRules::kFree) continue;
+        free_choices.push_back(c);
+        free_ids.push_back(ids(i)[c]);
+      }
+      offsets.push_back(static_cast<std::uint32_t>(free_ids.size()));
+    }
+    auto free = make_thompson(std::move(offsets), std::move(n_free), posteriors_, group_,
+                              std::move(free_ids));
+    return make_around(choice_offsets(), std::move(n_positions), std::move(taken),
+                       std::move(free_choices), std::move(free));
   }
 
  private:

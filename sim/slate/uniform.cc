@@ -1,13 +1,14 @@
 #include <algorithm>
 
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
 namespace {
 
 /// Every ordered selection equally likely.
-class Uniform final : public SlateDistribution {
+class Uniform final : public SlateDistribution, public Restrictable {
  public:
   using SlateDistribution::SlateDistribution;
 
@@ -51,6 +52,13 @@ class Uniform final : public SlateDistribution {
         out.block(j * m, k * m, m, m).diagonal().setConstant(j == k ? single : 0);
       }
     return true;
+  }
+
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    return make_plackett_luce_under(choice_offsets(), std::move(n_positions),
+                                    std::vector<double>(choice_offsets().back()),
+                                    std::vector<std::uint64_t>(size(), 1), std::move(rules));
   }
 };
 

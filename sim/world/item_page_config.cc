@@ -26,6 +26,10 @@ Fields ItemPageWorldConfig::fields() {
       .add("eligibility_high", eligibility_high, 0, 1, "largest eligibility of the others")
       .add("curated_noise", curated_noise, 0, 10,
            "standard deviation of the curator's error about log marginal CTR")
+      .add("theme_noise", theme_noise, 0, 100,
+           "standard deviation of a module's theme about its place among the named ten")
+      .add("theme_width", theme_width, 1e-3, 100,
+           "of the Gaussian of two themes' distance that is their modules' similarity")
       .add("mobile_share", mobile_share, 0, 1, "share of users on a mobile device")
       .add("activity_signal", activity_signal, -1, 1,
            "correlation of recent_activity with the session's latent intent")

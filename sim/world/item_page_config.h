@@ -31,6 +31,8 @@ struct ItemPageWorldConfig {
   double eligibility_low = 0.4;
   double eligibility_high = 0.9;
   double curated_noise = 0.10;
+  double theme_noise = 1;
+  double theme_width = 1;
   double mobile_share = 0.6;
   double activity_signal = 0.7;
   double referral_signal = 0.5;

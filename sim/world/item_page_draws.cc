@@ -11,7 +11,8 @@ namespace {
 
 // Sessions of Draw::kWorld (user 0): what the numbers are for. Items own their id.
 constexpr std::uint16_t kModuleDraws = 1;
-constexpr std::uint16_t kItemDraws = 2;        // + 1 for the second block
+constexpr std::uint16_t kItemDraws = 2;  // + 1 for the second block
+constexpr std::uint16_t kThemeDraws = 4;
 constexpr std::uint16_t kRetrievalDraws = 16;  // + module
 
 void standardise(std::vector<double>& values) {
@@ -83,6 +84,23 @@ void ItemPageWorld::draw_modules(const Rng& rng) {
   parameters_["purchase_weights"] = {{n_modules_, kItemPageLatents}, purchase_weights};
   for (const double p : eligibility_) eligible_words_.push_back(words_below(p));
   parameters_["eligibility"] = {{n_modules_}, eligibility_};
+  draw_themes(rng);
+}
+
+/// How far modules can stand in for each other: most for those that retrieve from nearby pools.
+void ItemPageWorld::draw_themes(const Rng& rng) {
+  std::vector<double> theme, similarity;
+  for (std::size_t m = 0; m < n_modules_; ++m) {
+    Stream draws =
+        rng.stream(Draw::kWorld, {UserId{0}, kThemeDraws, 0}, static_cast<std::uint32_t>(m) + 1);
+    theme.push_back(static_cast<double>(m) + config_.theme_noise * normal_from(draws()));
+  }
+  for (const double a : theme)
+    for (const double b : theme) {
+      const double distance = (a - b) / config_.theme_width;
+      similarity.push_back(std::exp(-distance * distance / 2));
+    }
+  parameters_["module_similarity"] = {{n_modules_, n_modules_}, similarity};
 }
 
 void ItemPageWorld::set_curated_order(const std::vector<double>& bias,

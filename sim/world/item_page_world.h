@@ -80,6 +80,7 @@ class ItemPageWorld final : public World {
   }
 
   void draw_modules(const Rng& rng);
+  void draw_themes(const Rng& rng);
   void draw_items(const Rng& rng);
   void draw_pools(const Rng& rng);
   void draw_users(const Rng& rng);

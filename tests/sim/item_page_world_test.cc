@@ -216,3 +216,25 @@ TEST_CASE("a world that cannot be is refused with its key and both numbers") {
   CHECK_THAT(message_of("{eligibility_low: 0.95}"), Contains("eligibility_low"));
   CHECK_THAT(message_of("{mobile_share: 1.5}"), Contains("mobile_share"));
 }
+
+TEST_CASE("modules are most like those beside them, as the world's seed draws their themes") {
+  const auto similarity = [](const std::string& keys, std::uint64_t seed) {
+    const ItemPage page("{users: 10, items: 480, categories: 8" + keys + "}", "{}", seed);
+    return Eigen::Map<const RowMatrix>(
+               page.world->parameters().at("module_similarity").values.data(), 10, 10)
+        .eval();
+  };
+  const RowMatrix plain = similarity(", theme_noise: 0, theme_width: 2", 1);
+  for (int a = 0; a < 10; ++a)
+    for (int b = 0; b < 10; ++b)
+      CHECK(plain(a, b) == Approx(std::exp(-(a - b) * (a - b) / 8.0)).epsilon(1e-12));
+  const RowMatrix drawn = similarity("", 1);
+  CHECK(drawn == drawn.transpose());
+  CHECK((drawn.diagonal().array() == 1).all());
+  CHECK(drawn != similarity("", 2));
+  CHECK(drawn == similarity("", 1));
+  // Over many worlds: themes are N(place, 1), so neighbours' distance is N(1, 2).
+  double sum = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) sum += similarity("", seed)(4, 5) / 100;
+  CHECK(sum == Approx(std::exp(-1 / 6.0) / std::sqrt(3.0)).margin(4 * 0.35 / 10));
+}

@@ -170,7 +170,8 @@ TEST_CASE("a million pages: frequencies are the closed forms, by slot, device, p
 
 TEST_CASE("a million pages with every option: frequencies are the closed forms", "[.slow]") {
   // Purchases are frequent here, or the stop after one would hardly show.
-  Comparison comparison("{users: 100000, items: 6000, purchase_logit: 0.5, click_logit: -1.5}",
-                        "{cascade_stop: 0.7, repeat_discount: 0.5, item_order_effect: 1}", false);
+  Comparison comparison(
+      "{users: 100000, items: 6000, purchase_logit: 0.5, click_logit: -1.5}",
+      "{cascade_stop: 0.7, repeat_discount: 0.5, item_order_effect: 1, substitutes: 0.6}", false);
   check_slots(comparison.run());
 }

@@ -44,11 +44,13 @@ struct Model {
   double stop = 0;
   double repeat = 0;
   double order = 0;
+  double substitutes = 0;
 
   std::string yaml() const {
     return "{go_on: 0.8, swipe: 0.3, item_logit: -1.5, item_quality: 0.7, cascade_stop: " +
            std::to_string(stop) + ", repeat_discount: " + std::to_string(repeat) +
-           ", item_order_effect: " + std::to_string(order) + "}";
+           ", item_order_effect: " + std::to_string(order) +
+           ", substitutes: " + std::to_string(substitutes) + "}";
   }
 };
 
@@ -82,6 +84,10 @@ struct Reference {
       }
       click += m.order * std::log(any_click(plain) / any_click(neutral));
       alpha.push_back(logistic(click) * any_click(discounted) / any_click(plain));
+      for (std::size_t j = 0; j < k; ++j)
+        alpha.back() *=
+            1 - m.substitutes *
+                    hidden.at("module_similarity").values[10 * module + pages.module[first + j]];
       kappa.push_back(logistic(purchase));
       price.push_back(mean_price(discounted, items));
     }
@@ -231,6 +237,54 @@ TEST_CASE("discounted repetitions and item order have exact expectations, alone 
     for (std::uint64_t seed = 1; seed <= 3; ++seed) CHECK(compare(model, seed) == 12);
 }
 
+TEST_CASE("substitute modules have exact expectations, alone and with all page effects at once") {
+  Model alone;
+  alone.substitutes = 0.8;
+  Model all = alone;
+  all.repeat = 0.6;
+  all.order = 0.7;
+  all.stop = 0.8;
+  for (const Model& model : {alone, all})
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) CHECK(compare(model, seed) == 12);
+}
+
+TEST_CASE("simulated pages with all page effects at once are as frequent as expected") {
+  const ItemPage page(kWorld,
+                      "{item_logit: -1, cascade_stop: 0.8, repeat_discount: 0.6, substitutes: "
+                      "0.7, item_order_effect: 0.5}",
+                      6);
+  RequestBatch once;
+  page.world->requests(turns_of(6), Rng(4), once);
+  constexpr std::uint32_t kTimes = 20000;
+  RequestBatch requests = once;
+  for (const std::size_t i : {0u, 1u, 2u}) {
+    const std::vector<std::uint32_t> rows(kTimes, static_cast<std::uint32_t>(i));
+    requests = gather(once, rows);
+    auto latents = std::make_shared<Latents>();
+    latents->request = once.latents->request.row(static_cast<Eigen::Index>(i)).replicate(kTimes, 1);
+    requests.latents = latents;
+    for (std::uint32_t t = 0; t < kTimes; ++t) requests.user[t] = t;  // other luck each time
+    const PageBatch pages = fixed_pages(requests, i, 10);
+    const ExpectedBatch expected = page.users->expected(requests, pages);
+    ResponseBatch responses;
+    page.users->respond(requests, pages, Rng(5), responses, nullptr);
+    const std::size_t n_shown = pages.n_shown(0);
+    REQUIRE(n_shown >= 3);
+    for (std::size_t k = 0; k < n_shown; ++k) {
+      double clicks = 0, purchases = 0;
+      for (std::size_t t = 0; t < kTimes; ++t) {
+        clicks += responses.click[t * n_shown + k];
+        purchases += responses.purchase[t * n_shown + k];
+      }
+      const auto check = [&](double seen, double p) {
+        CHECK(std::abs(seen / kTimes - p) <= 4 * std::sqrt(p * (1 - p) / kTimes));
+      };
+      check(clicks, expected.click[k]);
+      check(purchases, expected.purchase[k]);
+    }
+  }
+}
+
 TEST_CASE("each option changes what it says and nothing else") {
   const ItemPage plain(kWorld, "{}", 4);
   RequestBatch requests;
@@ -256,6 +310,9 @@ TEST_CASE("each option changes what it says and nothing else") {
   CHECK(differs("{repeat_discount: 0.5}", [](std::size_t, std::size_t k, double change) {
           return k > 0 && change < 0;
         }) > 100);
+  CHECK(differs("{substitutes: 0.5}", [](std::size_t, std::size_t k, double change) {
+          return k > 0 && change < 0;
+        }) > 500);
   CHECK(differs("{item_order_effect: 1}", [](auto, auto, double) { return true; }) > 500);
 }
 

@@ -1,0 +1,67 @@
+#include "policies/makers.h"
+#include "policies/orderers/reranker.h"
+
+namespace rehearsal {
+
+namespace {
+
+struct DlcmConfig {
+  RerankerConfig reranker;
+  std::int64_t heads = 4;
+  DlcmConfig() { reranker.loss = "attention"; }
+  Fields fields() {
+    return reranker.fields().add("heads", heads, 1, 64,
+                                 "directions in which a module is compared with the whole list");
+  }
+};
+
+/// Deep listwise context model (Ai et al., SIGIR 2018): a GRU reads the initial order from its
+/// worst to its best module; with o_i its output at a module and h its last state, phi_i = sum_q
+/// V_q o_i' tanh(W_q h + b_q).
+class Dlcm final : public RerankNetwork {
+ public:
+  Dlcm(Parameters& parameters, const NetworkSize& size, const DlcmConfig& config)
+      : initial_rank_(size.initial_rank),
+        heads_(static_cast<std::size_t>(config.heads)),
+        encoder_(parameters, size.n_inputs, size.n_modules, config.reranker.training.hidden,
+                 static_cast<std::size_t>(config.reranker.training.width)),
+        gru_(parameters, "gru", encoder_.width(), encoder_.width()),
+        list_(parameters, "list", encoder_.width(), heads_ * encoder_.width()),
+        mix_(parameters.weight("mix", 1, heads_)) {}
+
+  Tape::Node scores(Tape& tape, const CandidateBatch& batch) const override {
+    const std::size_t width = encoder_.width();
+    const Reading read =
+        read_worst_first(tape, gru_, encoder_.on(tape, batch), batch, initial_rank_);
+    const Tape::Node directions =
+        tape.reshape(tape.tanh(list_.on(tape, read.last)), batch.n_pages * heads_, width);
+    const Tape::Node shares =
+        tape.gather(tape.parameter(mix_), std::vector<std::size_t>(batch.n_pages, 0));
+    return tape.block_products(read.outputs, tape.block_mix(shares, directions, batch.n_pages),
+                               batch.n_pages);
+  }
+
+ private:
+  std::vector<std::size_t> initial_rank_;
+  std::size_t heads_;
+  CandidateEncoder encoder_;
+  Gru gru_;
+  Dense list_;
+  std::size_t mix_;
+};
+
+}  // namespace
+
+FieldDescriptions describe_dlcm() { return describe_fields<DlcmConfig>(); }
+
+PolicyPtr make_dlcm(const PluginConfig& config, const PolicyContext& context) {
+  const auto read = config.read<DlcmConfig>();
+  return make_reranker(
+      "dlcm", read.reranker,
+      [&](Parameters& parameters, const NetworkSize& size) {
+        return std::make_unique<Dlcm>(parameters, size, read);
+      },
+      context.schema);
+}
+
+}  // namespace rehearsal

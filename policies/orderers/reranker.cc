@@ -1,0 +1,173 @@
+#include "policies/orderers/reranker.h"
+
+#include <algorithm>
+
+#include "policies/context_scorer.h"
+#include "policies/examination.h"
+#include "policies/learning.h"
+#include "policies/orderers/list_loss.h"
+#include "policies/page_choices.h"
+
+namespace rehearsal {
+
+namespace {
+
+constexpr double kLargestWeight = 10;
+
+/// Modules by descending score of a network, or drawn by Plackett-Luce.
+class Reranker final : public Policy {
+ public:
+  Reranker(std::string type, RerankerConfig config, const MakeNetwork& make, const Schema& schema)
+      : type_(std::move(type)),
+        config_(std::move(config)),
+        schema_(schema),
+        reader_(schema),
+        network_(make(parameters_, network_size(reader_, schema))) {
+    if (config_.position == "additive")
+      position_ = parameters_.bias("position", reader_.encoder().n_positions());
+  }
+
+  bool deterministic() const override { return config_.serving.best(); }
+  bool reads_candidates() const override { return true; }
+
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    if (state_.empty()) refuse_untrained(type_);
+    const CandidatePages pages = served_pages(requests, reader_, scale_);
+    std::vector<double> scores;
+    scores.reserve(pages.module.size());
+    for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
+      const CandidateBatch batch = batch_of(pages, rows);
+      if (batch.n == 0) return;
+      Tape tape(parameters_, false);
+      const std::span<const float> all = tape.value(network_->scores(tape, batch));
+      for (std::size_t r = 0; r < batch.n_rows(); ++r)
+        if (batch.present[r] != 0) scores.push_back(static_cast<double>(all[r]));
+    });
+    if (deterministic()) return order_by_score(requests, std::move(scores));
+    for (double& score : scores) score /= config_.serving.temperature;
+    return make_plackett_luce(requests.module_offsets, page_positions(requests), std::move(scores));
+  }
+
+  void fit(const FitContext& context) override {
+    const OrderedPages pages = read_ordered_pages(context, schema_, reader_);
+    std::vector<double> weight(reader_.encoder().n_positions(), 1.0);
+    if (config_.position == "inverse") weight = inverse_examination(context.rounds);
+    std::vector<double> labels;
+    std::vector<std::uint32_t> with_label;
+    for (std::uint32_t i = 0; i < pages.size(); ++i) {
+      double total = 0;
+      for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot) {
+        labels.push_back(weight[pages.position[slot]] *
+                         label_of(pages, slot, config_.purchase_weight));
+        total += labels.back();
+      }
+      if (total > 0) with_label.push_back(i);  // the others have no gradient
+    }
+    parameters_.draw(context.rng);
+    const std::vector<double> losses = train_on_pages(
+        std::move(with_label), config_.training,
+        [&](Tape& tape, std::span<const std::uint32_t> rows, int) {
+          return loss(tape, pages, labels, rows);
+        },
+        context, parameters_);
+    Arrays state = scorer_state(parameters_.to_arrays(), pages.scale);
+    state["loss"] = to_array(losses);
+    set_state(state);
+  }
+
+  Arrays state() const override { return state_; }
+  void set_state(const Arrays& state) override {
+    parameters_.set(state);
+    scale_ = saved_scale(state, reader_.encoder().n_inputs());
+    state_ = state;
+  }
+
+ private:
+  /// Of the modules shown; the logit of the place is left out when serving.
+  double loss(Tape& tape, const OrderedPages& pages, const std::vector<double>& labels,
+              std::span<const std::uint32_t> rows) const {
+    const CandidateBatch batch = batch_of(pages.candidates, rows);
+    std::vector<std::size_t> shown, position;
+    for (std::size_t p = 0; p < rows.size(); ++p)
+      for (std::size_t k = 0; k < pages.n_shown(rows[p]); ++k) {
+        shown.push_back(p * batch.n + pages.shown(rows[p])[k]);
+        position.push_back(pages.position[pages.slot_offsets[rows[p]] + k]);
+      }
+    Tape::Node z = tape.gather(network_->scores(tape, batch), std::move(shown));
+    if (config_.position == "additive")
+      z = tape.add(z, tape.gather(tape.reshape(tape.parameter(position_),
+                                               reader_.encoder().n_positions(), 1),
+                                  std::move(position)));
+    const bool attention = config_.loss == "attention";
+    const std::span<const float> values = tape.value(z);
+    const std::span<float> gradient = tape.gradient(z);
+    std::vector<double> own, slope;
+    double total = 0;
+    for (std::size_t p = 0, first = 0; p < rows.size(); ++p) {
+      const std::size_t n = pages.n_shown(rows[p]);
+      own.assign(values.begin() + static_cast<std::ptrdiff_t>(first),
+                 values.begin() + static_cast<std::ptrdiff_t>(first + n));
+      slope.resize(n);
+      const std::span<const double> y(labels.data() + pages.slot_offsets[rows[p]], n);
+      total += attention ? attention_rank_loss(own, y, slope) : listwise_loss(own, y, slope);
+      for (std::size_t k = 0; k < n; ++k)
+        gradient[first + k] = static_cast<float>(slope[k] / static_cast<double>(rows.size()));
+      first += n;
+    }
+    return total;
+  }
+
+  std::string type_;
+  RerankerConfig config_;
+  const Schema& schema_;
+  CandidateReader reader_;
+  Parameters parameters_;
+  std::unique_ptr<const RerankNetwork> network_;
+  std::size_t position_ = 0;
+  InputScale scale_;
+  Arrays state_;
+};
+
+}  // namespace
+
+NetworkSize network_size(const CandidateReader& reader, const Schema& schema) {
+  NetworkSize size{reader.encoder().n_inputs(), schema.n_modules()};
+  const std::vector<std::string>& order =
+      schema.curated_order.empty() ? schema.modules : schema.curated_order;
+  size.initial_rank.assign(schema.n_modules(), order.size());
+  for (std::size_t rank = 0; rank < order.size(); ++rank)
+    size.initial_rank[schema.module_index(order[rank])] = rank;
+  return size;
+}
+
+Fields RerankerConfig::fields() {
+  Fields fields = training.fields();
+  fields
+      .add("purchase_weight", purchase_weight, 0, 1e6,
+           "w in the value of a shown module: click + w * purchase")
+      .choice("loss", loss, {"listwise", "attention"},
+              "over the modules shown; listwise: cross entropy of their values; attention: of the "
+              "softmax of their values")
+      .choice("position", position, {"additive", "inverse", "none"},
+              "additive: a learnt logit a device and slot, dropped when serving; inverse: values "
+              "over the examination of their slot; none: position-blind");
+  serving.add_to(fields);
+  return fields;
+}
+
+double label_of(const OrderedPages& pages, std::size_t slot, double purchase_weight) {
+  return pages.click[slot] + purchase_weight * pages.purchase[slot];
+}
+
+std::vector<double> inverse_examination(const RoundSource& rounds) {
+  std::vector<double> weight = estimate_examination(rounds);
+  for (double& theta : weight) theta = std::min(1 / theta, kLargestWeight);
+  return weight;
+}
+
+std::unique_ptr<Policy> make_reranker(std::string type, RerankerConfig config,
+                                      const MakeNetwork& make, const Schema& schema) {
+  return std::make_unique<Reranker>(std::move(type), std::move(config), make, schema);
+}
+
+}  // namespace rehearsal

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policies/orderers/layers.h"
+#include "policies/orderers/serving.h"
+#include "policies/orderers/train.h"
+#include "sim/policy.h"
+
+// What re-rankers share: each gives a score to every candidate of a request, having seen them all,
+// and learns from the modules shown by a list-wise loss. A re-ranker is one .cc beside this file
+// with a network of its own.
+namespace rehearsal {
+
+/// What a network is built for.
+struct NetworkSize {
+  std::size_t n_inputs = 0;
+  std::size_t n_modules = 0;
+  std::vector<std::size_t> initial_rank{};  // (n_modules) in the site's present order
+};
+
+NetworkSize network_size(const CandidateReader& reader, const Schema& schema);
+
+class RerankNetwork {
+ public:
+  virtual ~RerankNetwork() = default;
+  /// Scores of a batch's candidates. Returns: (n_rows, 1); what absent rows hold does not count.
+  virtual Tape::Node scores(Tape& tape, const CandidateBatch& batch) const = 0;
+};
+
+/// Keys that every re-ranker has.
+struct RerankerConfig {
+  OrdererTraining training;
+  double purchase_weight = 20;
+  std::string loss = "listwise";
+  std::string position = "additive";
+  ServeConfig serving;
+
+  Fields fields();
+};
+
+/// What a slot's response is worth: click + purchase_weight * purchase.
+double label_of(const OrderedPages& pages, std::size_t slot, double purchase_weight);
+/// (n_positions) 1 / examination, as estimated from the log, at most 10.
+std::vector<double> inverse_examination(const RoundSource& rounds);
+
+using MakeNetwork =
+    std::function<std::unique_ptr<const RerankNetwork>(Parameters&, const NetworkSize&)>;
+
+/// A policy that orders by the scores of what `make` builds.
+std::unique_ptr<Policy> make_reranker(std::string type, RerankerConfig config,
+                                      const MakeNetwork& make, const Schema& schema);
+
+}  // namespace rehearsal
