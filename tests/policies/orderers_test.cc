@@ -68,6 +68,7 @@ TEST_CASE("orderers that know what stands above find nearly the best pages", "[o
   for (const std::string& keys :
        {evaluator, evaluator + ", sees: around",
         std::string("type: pointer, purchase_weight: 0, steps: 200, reinforce_steps: 300, "
+                    "learning_rate: 0.01, "
                     "evaluator: {steps: 500}")}) {
     INFO(keys);
     const double share = logged().share(*logged().fitted(keys));
@@ -85,8 +86,9 @@ TEST_CASE("orderers that score a candidate among all of them learn good pages", 
         "pointer, learn: supervised, decoder: one_step",
         "pointer, learn: log, reinforce_steps: 100"}) {
     INFO(keys);
-    const double share =
-        logged().share(*logged().fitted("type: " + keys + ", purchase_weight: 0, steps: 300"));
+    const double share = logged().share(*logged().fitted(
+        "type: " + keys +
+        ", purchase_weight: 0, steps: 300, learning_rate: 0.01, weight_decay: 0.3"));
     CHECK(share > random + 0.05);
     CHECK(share <= 1);
   }
