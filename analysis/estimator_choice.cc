@@ -128,6 +128,10 @@ EstimatorRequests request_estimators(const std::vector<std::string>& names,
   return requests.take();
 }
 
+std::string of_single_actions_only(const EstimatorEntry& entry) {
+  return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
+}
+
 std::string settled_name(const std::string& name, const Refusal& refusal) {
   if (name == kAuto) return name;
   return request_estimators({name}, {}, refusal, "").asked[0].name;

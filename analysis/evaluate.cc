@@ -34,10 +34,9 @@ void check_options(const std::vector<Candidate>& candidates, int baseline,
 /// The estimators asked for, or all that the behaviour allows.
 EstimatorRequests requested(const std::vector<std::string>& names, const Policy* behavior) {
   const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
-    if (entry.uses(Need::kPscore)) return "scores single actions, not pages";
     if (entry.uses(Need::kPseudoInverse) && behavior == nullptr)
       return "needs the policy that wrote the log, which is not known here";
-    return "";
+    return of_single_actions_only(entry);
   };
   std::vector<std::string> all = names;
   for (const EstimatorEntry& entry : estimators().entries())

@@ -6,8 +6,8 @@
 #include <bit>
 #include <cmath>
 
-#include "analysis/pseudo_inverse.h"
 #include "sim/core/error.h"
+#include "sim/slate/pseudo_inverse.h"
 
 namespace rehearsal {
 

@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "analysis/estimators.h"
-#include "analysis/pseudo_inverse.h"
 #include "sim/log/log.h"
 #include "sim/policy.h"
+#include "sim/slate/pseudo_inverse.h"
 
 namespace rehearsal {
 

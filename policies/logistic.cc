@@ -1,5 +1,6 @@
 #include "policies/learning.h"
 #include "policies/makers.h"
+#include "policies/module_values.h"
 #include "policies/page_choices.h"
 #include "sim/module_logistic.h"
 
@@ -23,26 +24,21 @@ struct LogisticConfig {
 };
 
 /// Modules by their fitted logit, without the place's.
-class Logistic final : public Policy {
+class Logistic final : public Policy, public ModuleValues {
  public:
   Logistic(LogisticConfig config, const Schema& schema)
       : config_(std::move(config)), schema_(schema), encoder_(schema) {}
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    if (model_.coefficients.size() == 0) refuse_untrained("logistic");
-    RowMatrixF inputs;
-    encoder_.encode(requests, inputs);
-    std::vector<double> scores;
-    scores.reserve(requests.module.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      const std::span<const float> x{inputs.row(static_cast<Eigen::Index>(i)).data(),
-                                     encoder_.n_inputs()};
-      for (const std::uint16_t module : requests.eligible(i))
-        scores.push_back(model_.logit(module, x));
-    }
-    return order_by_score(requests, std::move(scores));
+    return order_by_score(requests, logits(requests));
   }
   bool deterministic() const override { return true; }
+  /// Probabilities.
+  std::vector<double> module_values(const RequestBatch& requests) const override {
+    std::vector<double> values = logits(requests);
+    for (double& value : values) value = 1 / (1 + std::exp(-value));
+    return values;
+  }
 
   void fit(const FitContext& context) override {
     check_same_schema(*context.rounds.schema, schema_);
@@ -66,6 +62,21 @@ class Logistic final : public Policy {
   }
 
  private:
+  std::vector<double> logits(const RequestBatch& requests) const {
+    if (model_.coefficients.size() == 0) refuse_untrained("logistic");
+    RowMatrixF inputs;
+    encoder_.encode(requests, inputs);
+    std::vector<double> scores;
+    scores.reserve(requests.module.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const std::span<const float> x{inputs.row(static_cast<Eigen::Index>(i)).data(),
+                                     encoder_.n_inputs()};
+      for (const std::uint16_t module : requests.eligible(i))
+        scores.push_back(model_.logit(module, x));
+    }
+    return scores;
+  }
+
   LogisticConfig config_;
   const Schema& schema_;
   Encoder encoder_;

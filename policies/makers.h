@@ -37,7 +37,12 @@ FieldDescriptions describe_prm();
 FieldDescriptions describe_setrank();
 FieldDescriptions describe_pointer();
 FieldDescriptions describe_evaluator_generator();
+FieldDescriptions describe_mips_gradient();
+FieldDescriptions describe_potec();
+FieldDescriptions describe_pi_opt();
+FieldDescriptions describe_offset_tree();
 FieldDescriptions describe_plugin();
+FieldDescriptions describe_diverse_orderer();
 
 PolicyPtr make_uniform_policy(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_static_order(const PluginConfig& config, const PolicyContext& context);
@@ -64,16 +69,29 @@ PolicyPtr make_prm(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_setrank(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_pointer(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_evaluator_generator(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mips_gradient(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context);
 PolicyPtr make_plugin(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_mmr_orderer(const PluginConfig& config, const PolicyContext& context);
+PolicyPtr make_dpp_orderer(const PluginConfig& config, const PolicyContext& context);
 
 FieldDescriptions describe_plain_ranker();
 FieldDescriptions describe_popularity_ranker();
 FieldDescriptions describe_plackett_luce_ranker();
+FieldDescriptions describe_diverse_ranker();
 
 RankerPtr make_retrieval_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_uniform_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_popularity_ranker(const PluginConfig& config, const Schema& schema);
 RankerPtr make_plackett_luce_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_mmr_ranker(const PluginConfig& config, const Schema& schema);
+RankerPtr make_dpp_ranker(const PluginConfig& config, const Schema& schema);
+/// The column of an item feature. Args: key: of the configuration that names it.
+/// Raises: Error(kInput) for an unknown one.
+Eigen::Index item_column(const Schema& schema, const std::string& name, const std::string& key,
+                         const PluginConfig& config);
 /// Items as retrieved: what a policy without a ranker does.
 RankerPtr retrieval_ranker();
 

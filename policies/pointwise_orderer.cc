@@ -3,6 +3,7 @@
 #include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
+#include "policies/module_values.h"
 #include "policies/page_choices.h"
 #include "sim/core/error.h"
 
@@ -55,7 +56,7 @@ struct PointwiseConfig {
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Modules by descending value pCTR * (1 + w * pCVR) of a network that looks at each alone.
-class PointwiseOrderer final : public Policy {
+class PointwiseOrderer final : public Policy, public ModuleValues {
  public:
   PointwiseOrderer(PointwiseConfig config, const Schema& schema)
       : config_(std::move(config)), schema_(schema), encoder_(schema) {
@@ -74,6 +75,9 @@ class PointwiseOrderer final : public Policy {
   bool deterministic() const override { return true; }
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    return order_by_score(requests, module_values(requests));
+  }
+  std::vector<double> module_values(const RequestBatch& requests) const override {
     if (scorer_ == nullptr)
       throw Error(ErrorKind::kInput, "pointwise_orderer: not trained yet; fit it to a log first");
     RowMatrixF logits;
@@ -84,7 +88,7 @@ class PointwiseOrderer final : public Policy {
       for (std::size_t m = requests.module_offsets[i]; m < requests.module_offsets[i + 1]; ++m)
         values[m] = value(row, requests.module[m]);
     }
-    return order_by_score(requests, std::move(values));
+    return values;
   }
 
   void fit(const FitContext& context) override {

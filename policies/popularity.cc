@@ -2,6 +2,7 @@
 
 #include "policies/learning.h"
 #include "policies/makers.h"
+#include "policies/module_values.h"
 #include "policies/page_choices.h"
 
 namespace rehearsal {
@@ -29,7 +30,7 @@ struct PopularityConfig {
   }
 };
 
-class Popularity final : public Policy {
+class Popularity final : public Policy, public ModuleValues {
  public:
   Popularity(PopularityConfig config, const Schema& schema, Segments segments)
       : config_(std::move(config)),
@@ -38,6 +39,10 @@ class Popularity final : public Policy {
         n_positions_(Encoder(schema).n_positions()) {}
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    return order_by_score(requests, module_values(requests));
+  }
+  /// Events per examined impression.
+  std::vector<double> module_values(const RequestBatch& requests) const override {
     if (rates_.size() == 0) refuse_untrained("popularity");
     std::vector<double> scores;
     scores.reserve(requests.module.size());
@@ -46,7 +51,7 @@ class Popularity final : public Policy {
           rates_.data() + segments_.index(requests.features(i)) * schema_.n_modules();
       for (const std::uint16_t module : requests.eligible(i)) scores.push_back(rates[module]);
     }
-    return order_by_score(requests, std::move(scores));
+    return scores;
   }
   bool deterministic() const override { return true; }
 

@@ -132,7 +132,8 @@ class PlackettLuceRanker final : public Ranker {
   std::vector<double> log_weight_;
 };
 
-/// The column of an item feature. Args: key: in the configuration.
+}  // namespace
+
 Eigen::Index item_column(const Schema& schema, const std::string& name, const std::string& key,
                          const PluginConfig& config) {
   const std::vector<std::string>& known = schema.item_features;
@@ -140,8 +141,6 @@ Eigen::Index item_column(const Schema& schema, const std::string& name, const st
   if (found == known.end()) config.refuse(key, unknown_name("item feature", name, known));
   return static_cast<Eigen::Index>(found - known.begin());
 }
-
-}  // namespace
 
 std::shared_ptr<const Ranker> retrieval_ranker() { return std::make_shared<Retrieval>(); }
 

@@ -79,7 +79,8 @@ void refer_to(const std::string& name, const YAML::Node& node, const Source& pla
   policy.needs.push_back(name);
 }
 
-/// The parts of a mixture (`of`), or the policy that a learner falls back on (`behavior`).
+/// The parts of a mixture (`of`), the policy whose values are taken (`of`), or that a learner falls
+/// back on (`behavior`).
 void read_references(const PolicyEntry& entry, const Scenario& scenario, PolicySpec& policy) {
   const Source& source = policy.plugin.source;
   for (const FieldDescription& field : entry.describe()) {
@@ -89,8 +90,9 @@ void read_references(const PolicyEntry& entry, const Scenario& scenario, PolicyS
       for (const auto& pair : value)
         refer_to(pair.first.Scalar(), pair.first, source.child("of").child(pair.first.Scalar()),
                  scenario, policy);
-    if (field.name == "behavior" && value.IsScalar() && !value.Scalar().empty())
-      refer_to(value.Scalar(), value, source.child("behavior"), scenario, policy);
+    if ((field.name == "of" || field.name == "behavior") && value.IsScalar() &&
+        !value.Scalar().empty())
+      refer_to(value.Scalar(), value, source.child(field.name), scenario, policy);
   }
   std::sort(policy.needs.begin(), policy.needs.end());
   if (policy.plugin.type == "mixture") policy.parts = policy.needs;
@@ -218,12 +220,9 @@ void check_no_repeats(const std::string& section, const std::string& key,
 
 /// Writes estimators' names in full: the table's own, hyper-parameters spelled out.
 void settle_estimators(Scenario& scenario, const NameCheck& check) {
-  const Refusal refusal = [](const EstimatorEntry& entry) -> std::string {
-    return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
-  };
   const auto settle = [&](const std::string& section, const std::string& key, std::string& name) {
     try {
-      name = settled_name(name, refusal);
+      name = settled_name(name, of_single_actions_only);
     } catch (const Error& error) {
       check.refuse(section, key, error.what());
     }

@@ -1,9 +1,7 @@
-#include <cmath>
-
 #include "policies/makers.h"
 #include "policies/off_policy/objectives.h"
 #include "policies/off_policy/plackett_luce_gradient.h"
-#include "sim/module_logistic.h"
+#include "policies/off_policy/reward_model.h"
 
 namespace rehearsal {
 
@@ -19,34 +17,6 @@ struct DrGradientConfig {
     fields.add("l2", l2, 0, 1e12, "penalty of the reward model, a logistic regression");
     return fields;
   }
-};
-
-/// q_hat: a logistic regression a module with an additive logit of the place, on
-/// standardised inputs.
-class RewardModel {
- public:
-  RewardModel(const ModuleLogistic& model, const InputScale& scale) : model_(model) {
-    for (Eigen::Index m = 0; m < model_.coefficients.rows(); ++m)
-      for (std::size_t j = 0; j < scale.mean().size(); ++j) {
-        double& slope = model_.coefficients(m, static_cast<Eigen::Index>(j) + 1);
-        model_.coefficients(m, 0) += slope * scale.mean()[j];
-        if (scale.sd()[j] > 0) slope *= scale.sd()[j];
-      }
-  }
-
-  /// As SlotRewards.
-  void operator()(const LoggedPages& pages, std::size_t i, std::size_t k,
-                  std::span<double> out) const {
-    const std::span<const float> inputs{pages.inputs.row(static_cast<Eigen::Index>(i)).data(),
-                                        static_cast<std::size_t>(pages.inputs.cols())};
-    const double place = model_.position[pages.of(pages.position, i)[k]];
-    const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
-    for (std::size_t c = 0; c < eligible.size(); ++c)
-      out[c] = 1 / (1 + std::exp(-model_.logit(eligible[c], inputs) - place));
-  }
-
- private:
-  ModuleLogistic model_;
 };
 
 class DrObjective final : public PageObjective {
@@ -87,17 +57,7 @@ class DrGradient final : public LearningMethod {
   explicit DrGradient(DrGradientConfig config) : config_(std::move(config)) {}
 
   Learnt learn(const Training& training) const override {
-    ModuleLogisticSpec spec;
-    spec.objective =
-        config_.learner.reward == "purchase" ? Objective::kPurchase : Objective::kClick;
-    spec.l2 = config_.l2;
-    ModuleLogisticOptions options;
-    options.threads = 1;  // policies are fitted side by side
-    options.task = "train " + training.context().name;
-    const RewardModel rewards(
-        fit_module_logistic(training.context().rounds, {spec}, training.context().rng, options)
-            .front(),
-        training.pages().scale);
+    const RewardModel rewards(training, config_.learner.reward, config_.l2);
     const auto objective = dr_objective(config_.weighting.weight_cap, rewards);
     ScoreNetwork network = config_.weighting.first_model(training);
     training.ascend(*objective, network);

@@ -17,12 +17,9 @@ namespace {
 
 // Of a saved state.
 const std::string kImproved = "improved";
-const std::string kFallback = "behavior.";
 
 constexpr UserId kPageOrder{3};
 constexpr Eigen::Index kBlock = 1024;
-constexpr int kMostIterations = 200;
-constexpr double kTolerance = 1e-4;  // of a logarithm of odds
 
 RowMatrix rows_of(const LoggedPages& pages, std::span<const std::uint32_t> rows) {
   RowMatrix inputs(static_cast<Eigen::Index>(rows.size()), pages.inputs.cols());
@@ -62,43 +59,6 @@ class Adam {
   int n_steps_ = 0;
 };
 
-/// Plackett-Luce strengths of the modules that make the log's pages likeliest, by Hunter's
-/// minorisation (equation 30): strength_m = times chosen / sum over steps with m at hand of
-/// 1 / (strength at hand). A module never shown gets half a showing.
-std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_modules) {
-  std::vector<double> chosen(n_modules, 0.5);
-  for (std::size_t i = 0; i < pages.size(); ++i)
-    for (const std::uint16_t c : pages.of(pages.choice, i)) chosen[pages.eligible_of(i)[c]] += 1;
-  std::vector<double> strength(n_modules, 1.0);
-  for (int iteration = 0; iteration < kMostIterations; ++iteration) {
-    std::vector<double> exposure(n_modules, 0.0);
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-      const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
-      double at_hand = 0;
-      for (const std::uint16_t module : eligible) at_hand += strength[module];
-      double inverse = 0;  // summed over the steps so far
-      for (const std::uint16_t c : pages.of(pages.choice, i)) {
-        inverse += 1 / at_hand;
-        exposure[eligible[c]] += inverse;
-        at_hand -= strength[eligible[c]];
-      }
-      const std::span<const std::uint16_t> shown = pages.of(pages.choice, i);
-      for (std::size_t c = 0; c < eligible.size(); ++c)
-        if (std::find(shown.begin(), shown.end(), c) == shown.end())
-          exposure[eligible[c]] += inverse;
-    }
-    double change = 0;
-    for (std::size_t m = 0; m < n_modules; ++m) {
-      if (exposure[m] == 0) continue;
-      const double next = chosen[m] / exposure[m];
-      change = std::max(change, std::abs(std::log(next / strength[m])));
-      strength[m] = next;
-    }
-    if (change < kTolerance) break;
-  }
-  return strength;
-}
-
 std::vector<std::uint32_t> page_order(std::size_t n, const Rng& rng, int epoch) {
   std::vector<std::uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0u);
@@ -114,7 +74,7 @@ class OffPolicyLearner final : public Policy {
  public:
   OffPolicyLearner(std::string type, LearnerConfig config,
                    std::unique_ptr<const LearningMethod> method, const Schema& schema,
-                   Fallback fallback)
+                   NamedPolicy fallback)
       : type_(std::move(type)),
         fallback_(std::move(fallback)),
         config_(std::move(config)),
@@ -160,26 +120,18 @@ class OffPolicyLearner final : public Policy {
   }
   Arrays state() const override {
     Arrays all = state_;
-    if (fallback_.policy && !all.empty())
-      for (auto& [name, array] : fallback_.policy->state()) all[kFallback + name] = array;
+    add_part_state(fallback_, all);
     return all;
   }
   void set_state(const Arrays& state) override {
     scorer_ = std::make_unique<ContextScorer>(encoder_, spec_, state);
     falls_back_ = fallback_.policy && state_array(state, kImproved, {1}).values[0] == 0;
-    state_.clear();
-    Arrays of_fallback;
-    for (const auto& [name, array] : state)
-      if (name.rfind(kFallback, 0) == 0)
-        of_fallback[name.substr(kFallback.size())] = array;
-      else
-        state_[name] = array;
-    if (!of_fallback.empty()) fallback_.policy->set_state(of_fallback);
+    state_ = take_part_state(fallback_, state);
   }
 
  private:
   std::string type_;
-  Fallback fallback_;
+  NamedPolicy fallback_;
   bool falls_back_ = false;
   LearnerConfig config_;
   std::unique_ptr<const LearningMethod> method_;
@@ -193,6 +145,13 @@ class OffPolicyLearner final : public Policy {
 }  // namespace
 
 Fields LearnerConfig::fields() {
+  return training_fields().choice(
+      "serve", serve, {"sample", "greedy"},
+      "sample: pages drawn by Plackett-Luce, as the objective values them; greedy: always the "
+      "likeliest");
+}
+
+Fields LearnerConfig::training_fields() {
   return Fields()
       .choice("reward", reward, {"click", "purchase"}, "what a shown module is worth 1 for")
       .add("hidden", hidden, 1, 4096, "widths of ReLU layers; []: linear in the inputs")
@@ -200,10 +159,7 @@ Fields LearnerConfig::fields() {
            "batches to learn from; the log is passed as often as needed")
       .add("batch", batch, 1, 65536, "pages a step")
       .add("learning_rate", learning_rate, 1e-8, 1, "of Adam at first; falls linearly to 0")
-      .add("weight_decay", weight_decay, 0, 100, "decoupled (AdamW), of weights, not of biases")
-      .choice("serve", serve, {"sample", "greedy"},
-              "sample: pages drawn by Plackett-Luce, as the objective values them; greedy: always "
-              "the likeliest");
+      .add("weight_decay", weight_decay, 0, 100, "decoupled (AdamW), of weights, not of biases");
 }
 
 ScoreNetwork Training::start() const {
@@ -279,7 +235,7 @@ void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
 
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema, Fallback fallback) {
+                                                const Schema& schema, NamedPolicy fallback) {
   return std::make_unique<OffPolicyLearner>(std::move(type), std::move(config), std::move(method),
                                             schema, std::move(fallback));
 }

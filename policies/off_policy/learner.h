@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/off_policy/behavior.h"
 #include "policies/off_policy/logged_pages.h"
 #include "policies/off_policy/score_network.h"
 #include "sim/policy.h"
@@ -38,6 +39,8 @@ struct LearnerConfig {
 
   /// Puts the table of these keys in front of a learner's own.
   Fields fields();
+  /// All but `serve`, for learners whose pages are not drawn from what they raise.
+  Fields training_fields();
 };
 
 /// One training: the pages, and how a model climbs an objective.
@@ -49,14 +52,17 @@ class Training {
 
   const LoggedPages& pages() const { return pages_; }
   const FitContext& context() const { return context_; }
+  std::size_t n_modules() const { return n_modules_; }
   /// The same training on other pages, which must outlive it.
-  Training on(const LoggedPages& pages) const {
-    return Training(context_, config_, pages, n_modules_);
+  Training on(const LoggedPages& pages) const { return on(pages, n_modules_); }
+  /// The same, with a model of so many outputs: what "modules" are on those pages.
+  Training on(const LoggedPages& pages, std::size_t n_outputs) const {
+    return Training(context_, config_, pages, n_outputs);
   }
   /// An untrained model: every page equally likely.
   ScoreNetwork start() const;
-  /// The same, its modules' odds those of the log (maximum likelihood of Plackett-Luce, whatever
-  /// the context; Hunter, Annals of Statistics 2004): pages as they are shown today, on average.
+  /// The same, its modules' odds those of the log (fitted_strengths): pages as they are shown
+  /// today, on average.
   ScoreNetwork behavior_start() const;
   /// Ascends by Adam with decoupled decay in config.steps steps, the rate falling linearly to 0.
   /// Raises: Error(kRuntime) when a parameter stops being finite.
@@ -83,19 +89,14 @@ class LearningMethod {
   virtual Learnt learn(const Training& training) const = 0;
 };
 
-/// Who decides where nothing better was found; null: the model all the same.
-struct Fallback {
-  std::string name;
-  std::shared_ptr<Policy> policy;
-};
-
 /// Calls body(i, logits) for every page, logits (n_eligible) of the network as it stands.
 void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
                    const std::function<void(std::size_t, std::span<const double>)>& body);
 
-/// A policy that learns by `method`.
+/// A policy that learns by `method`. Args: fallback: who decides where nothing better was found;
+/// null: the model all the same.
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema, Fallback fallback = {});
+                                                const Schema& schema, NamedPolicy fallback = {});
 
 }  // namespace rehearsal

@@ -147,19 +147,10 @@ std::unique_ptr<Policy> make_pessimist(
     const std::string& type, const PessimistConfig& config, const PluginConfig& given,
     const PolicyContext& context,
     std::function<std::unique_ptr<WeightedPages>(double n_pages)> objective) {
-  Fallback fallback;
-  if (!config.behavior.empty()) {
-    const auto found = context.others.find(config.behavior);
-    if (found == context.others.end()) {
-      std::vector<std::string> known;
-      for (const auto& [name, policy] : context.others) known.push_back(name);
-      given.refuse("behavior", unknown_name("policy above this one", config.behavior, known));
-    }
-    if (found->second->ranker())
-      given.refuse("behavior", "the policy '" + config.behavior +
-                                   "' has a ranker of its own; give the ranker to this one");
-    fallback = {config.behavior, found->second};
-  }
+  NamedPolicy fallback = policy_above(config.behavior, given, context);
+  if (fallback.policy && fallback.policy->ranker())
+    given.refuse("behavior", "the policy '" + config.behavior +
+                                 "' has a ranker of its own; give the ranker to this one");
   return make_off_policy_learner(type, config.learner,
                                  std::make_unique<Pessimist>(config, std::move(objective)),
                                  context.schema, std::move(fallback));

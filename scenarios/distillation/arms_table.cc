@@ -5,6 +5,7 @@
 #include <map>
 
 #include "scenarios/distillation/comparison.h"
+#include "scenarios/distillation/off_policy.h"
 
 namespace rehearsal {
 
@@ -101,6 +102,7 @@ std::string live_table(const Runs& runs) {
     const auto [student, arm] = split(policy.name);
     if (arm == "control") continue;
     for (const auto& [metric, lift] : policy.lift) {
+      if (ends_with(metric, kFrozen)) continue;
       const Spread spread = spread_of_runs(runs, [&, metric = metric](const Results& run) {
         return 100 * lift_of(run, student, arm, metric);
       });
@@ -117,8 +119,56 @@ std::string live_table(const Runs& runs) {
          text;
 }
 
+/// The same estimate of the same arm in another run; null where there is none with a lift.
+const Estimate* find_estimate(const Results& run, const std::string& arm, const Estimate& like) {
+  for (const PolicyResult& policy : run.policies)
+    for (const Estimate& own : policy.estimates)
+      if (policy.name == arm && own.metric == like.metric && own.estimator == like.estimator &&
+          own.lift)
+        return &own;
+  return nullptr;
+}
+
+std::string off_policy_line(const Runs& runs, const PolicyResult& policy, const Estimate& like) {
+  const auto [student, arm] = split(policy.name);
+  std::vector<double> estimates, truths, effective;
+  std::size_t covered = 0, warned = 0;
+  for (const Results* run : runs) {
+    const Estimate* own = find_estimate(*run, policy.name, like);
+    if (own == nullptr) continue;
+    const double truth = lift_of(*run, student, arm, like.metric);
+    estimates.push_back(100 * own->lift->value);
+    truths.push_back(100 * truth);
+    effective.push_back(own->ess);
+    warned += own->warnings.empty() ? 0 : 1;
+    covered += own->lift->low <= truth && truth <= own->lift->high ? 1 : 0;
+  }
+  const std::string metric = like.metric.substr(0, like.metric.rfind(kFrozen));
+  const Spread estimated = spread_of(estimates);
+  return fmt::format("  {:<28} {:<22} {:>9} {:>8} {:>7} {:>8}  {:>7} {:>7} {:>9.0f}\n", policy.name,
+                     metric, like.estimator, number(estimated.mean, "{:+.2f}"),
+                     number(estimated.sd, "{:.2f}"), number(spread_of(truths).mean, "{:+.2f}"),
+                     fmt::format("{}/{}", covered, estimates.size()),
+                     fmt::format("{}/{}", warned, estimates.size()), spread_of(effective).mean);
+}
+
+std::string off_policy_table(const Runs& runs) {
+  std::string text;
+  for (const PolicyResult& policy : runs[0]->policies)
+    for (const Estimate& estimate : policy.estimates)
+      if (split(policy.name).second != "control" && estimate.lift)
+        text += off_policy_line(runs, policy, estimate);
+  if (text.empty()) return "";
+  return fmt::format("\n  {:<28} {:<22} {:>9} {:>8} {:>7} {:>8}  {:>7} {:>7} {:>9}\n",
+                     "from the control's log", "metric", "estimator", "lift, %", "sd", "live, %",
+                     "covered", "warned", "ess") +
+         text;
+}
+
 }  // namespace
 
-std::string arms_table(const Runs& runs) { return offline_table(runs) + live_table(runs); }
+std::string arms_table(const Runs& runs) {
+  return offline_table(runs) + off_policy_table(runs) + live_table(runs);
+}
 
 }  // namespace rehearsal

@@ -64,6 +64,17 @@ struct LoopStep {
   Fields fields();
 };
 
+/// What the control's own log says of the other arms before they go live. All arms as first
+/// trained, none learns: what the closed loop adds is not in it.
+struct OffPolicyStep {
+  std::int64_t days = 0;  // that the control serves; 0: no such log
+  std::vector<std::string> metrics{"engagement", "discovery"};
+  std::vector<std::string> estimators{"snips", "iips", "dm", "dr"};
+  double confidence = 0.95;
+
+  Fields fields();
+};
+
 /// A scenario file with `worlds:` and `distillation:`, checked.
 struct DistillationScenario {
   std::string name = "distillation";
@@ -73,6 +84,7 @@ struct DistillationScenario {
   std::vector<DomainSpec> worlds;
   std::vector<TeacherSpec> teachers;
   std::vector<StudentSpec> students;
+  OffPolicyStep estimate;
   LoopStep live;
 
   std::size_t world_index(const std::string& world) const;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "analysis/estimator_choice.h"
 #include "policies/policies.h"
 #include "scenarios/distillation/distillation.h"
 #include "sim/core/error.h"
@@ -144,11 +145,25 @@ StudentSpec read_student(const DistillationScenario& scenario, const YAML::Node&
   return student;
 }
 
+/// Writes estimators' names in full.
+void settle_estimators(std::vector<std::string>& names, const YAML::Node& node,
+                       const Source& source) {
+  if (names.empty()) refuse_at(node, source, "expected at least one name");
+  for (std::string& name : names) try {
+      name = settled_name(name, of_single_actions_only);
+    } catch (const Error& error) {
+      refuse_at(node, source, error.what());
+    }
+}
+
 void read_distillation(DistillationScenario& scenario, const YAML::Node& node,
                        const Source& source) {
   Fields()
+      .group("estimate", scenario.estimate.fields(), "off-policy scores from the control's log")
       .group("live", scenario.live.fields(), "the closed loop")
       .read(node, source, {"teachers", "students"});
+  settle_estimators(scenario.estimate.estimators, node["estimate"]["estimators"],
+                    source.child("estimate").child("estimators"));
   const Source teachers = source.child("teachers");
   const YAML::Node teacher_list = list_at(node["teachers"], teachers);
   for (std::size_t t = 0; t < teacher_list.size(); ++t)
@@ -234,6 +249,14 @@ Fields StudentSpec::fields() {
 
 std::size_t StudentSpec::index_of(const std::string& arm) const { return index_in(arms, arm); }
 
+Fields OffPolicyStep::fields() {
+  return Fields()
+      .add("days", days, 0, 1000, "days that the control serves and logs; 0: no such log")
+      .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
+      .add("estimators", estimators, "off-policy estimators: names of 'rehearsal list estimators'")
+      .add("confidence", confidence, 0.5, 0.9999, "of the intervals");
+}
+
 Fields LoopStep::fields() {
   return Fields()
       .add("days", days, 0, 1000, "days of the experiment; 0: no arm goes live")
@@ -277,6 +300,7 @@ std::string to_yaml(const DistillationScenario& scenario) {
   }
   for (const StudentSpec& student : scenario.students)
     node["students"].push_back(resolved(student));
+  node["estimate"] = copy.estimate.fields().resolved();
   node["live"] = copy.live.fields().resolved();
   root["distillation"] = node;
   return YAML::Dump(root) + "\n";

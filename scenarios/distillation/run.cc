@@ -7,6 +7,7 @@
 #include "scenarios/distillation/acceptance.h"
 #include "scenarios/distillation/arms.h"
 #include "scenarios/distillation/loop.h"
+#include "scenarios/distillation/off_policy.h"
 #include "scenarios/distillation/offline.h"
 #include "scenarios/run_steps.h"
 #include "sim/core/error.h"
@@ -53,6 +54,7 @@ class Run {
   void label();
   void train_arms();
   void score();
+  void score_off_policy();
   void go_live();
   void live_student(std::size_t student, const std::vector<std::size_t>& contenders,
                     std::vector<LiveOutcome> outcomes);
@@ -148,6 +150,21 @@ void Run::score() {
   }
 }
 
+void Run::score_off_policy() {
+  for (std::size_t s = 0; s < scenario_.students.size(); ++s) {
+    const StudentSpec& student = scenario_.students[s];
+    const Domain& domain = domain_of(student);
+    std::vector<FrozenArm> arms;
+    for (std::size_t c = 0; c < contenders_.size(); ++c)
+      if (contenders_[c].student == s)
+        arms.push_back({contenders_[c].name, contenders_[c].policy.get(), &results_.policies[c]});
+    const auto a_user = static_cast<std::uint64_t>(scenario_.estimate.days * student.rounds_a_day);
+    rehearsal::score_off_policy(domain, arms, student.index_of(student.control), scenario_.estimate,
+                                a_user * domain.live_world->n_users(),
+                                folder_.log() / (student.name + "." + student.control), options_);
+  }
+}
+
 void Run::live_student(std::size_t student, const std::vector<std::size_t>& contenders,
                        std::vector<LiveOutcome> outcomes) {
   const StudentSpec& spec = scenario_.students[student];
@@ -202,6 +219,7 @@ Results Run::all() {
   steps_.run("write labels", [&] { label(); });
   steps_.run("train arms", [&] { train_arms(); });
   steps_.run("score", [&] { score(); });
+  if (scenario_.estimate.days > 0) steps_.run("score off-policy", [&] { score_off_policy(); });
   if (scenario_.live.days > 0) steps_.run("live", [&] { go_live(); });
   check_interrupt();
   lessons_.clear();

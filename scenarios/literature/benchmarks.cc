@@ -23,6 +23,12 @@ const Registry<BenchmarkEntry>& benchmarks() {
            "Kiyohara et al., KDD 2023", describe_aips, make_aips},
           {"ed_dr", "clicks on slates where examination is modelled, rightly or wrongly",
            "ED-DR (2026)", describe_ed_dr, make_ed_dr},
+          {"offcem", "many actions in clusters, of users who come back; conjunct effects",
+           "Saito et al., ICML 2023", describe_offcem, make_offcem},
+          {"lips", "whole-slate rewards under product policies; learnt abstractions of slates",
+           "Kiyohara et al., WWW 2024", describe_lips, make_lips},
+          {"search_slates", "rankings of documents under exploration; NDCG and ERR, pseudo-inverse",
+           "Swaminathan et al., NIPS 2017", describe_search_slates, make_search_slates},
       });
   return table;
 }

@@ -48,6 +48,7 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
       .add("rises", claim.rises, "estimator that is larger at the end of `along`")
       .add("falls", claim.falls, "estimator that is smaller there")
       .add("along", claim.along, "grid key")
+      .add("by", claim.by, 1, 1e300, "least and most factor by which it rises or falls")
       .add("at_most", claim.at_most, -1e300, 1e300, "bounds of the measure")
       .add("at_least", claim.at_least, -1e300, 1e300, "bounds of the measure")
       .read(node, source, {"where"});
@@ -59,6 +60,8 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
   };
   const bool moves = !claim.rises.empty() || !claim.falls.empty();
   if (moves) check_key(claim.along, "along");
+  if (!claim.by.empty() && (!moves || claim.by.size() != 2))
+    refuse_at(node, source.child("by"), "expected [least, most], beside rises or falls");
   if (!moves && claim.order.size() < 2 && claim.at_most.empty() && claim.at_least.empty())
     refuse_at(node, source, "expected an order of two, rises, falls, at_most or at_least");
   if (!node["where"].IsDefined()) return claim;
@@ -160,8 +163,8 @@ class ClaimCheck {
       if (claim_.along.empty()) continue;
       const std::size_t last = last_along(c);
       if (last == c) continue;
-      if (!claim_.rises.empty()) note(at(last, claim_.rises) > at(c, claim_.rises), last);
-      if (!claim_.falls.empty()) note(at(last, claim_.falls) < at(c, claim_.falls), last);
+      if (!claim_.rises.empty()) note(grows(at(c, claim_.rises), at(last, claim_.rises)), last);
+      if (!claim_.falls.empty()) note(grows(at(last, claim_.falls), at(c, claim_.falls)), last);
     }
     return result_;
   }
@@ -173,6 +176,11 @@ class ClaimCheck {
       return found == claim_.where.end() || std::find(found->second.begin(), found->second.end(),
                                                       pair.second) != found->second.end();
     });
+  }
+
+  bool grows(double from, double to) const {
+    return from < to &&
+           (claim_.by.empty() || (claim_.by[0] * from <= to && to <= claim_.by[1] * from));
   }
 
   /// The last cell that differs from the first of its row in `along` alone; c itself elsewhere.

@@ -19,9 +19,10 @@ struct ShapeClaim {
   std::map<std::string, std::vector<std::string>> where;  // grid key: values; empty: every cell
   std::vector<std::string> order;                         // estimators by rising measure
   double slack = 1;                                       // factor by which the order may be missed
-  std::string rises;  // estimator whose measure is larger at the last value of `along`
-  std::string falls;  // than at the first, or smaller
-  std::string along;  // grid key
+  std::string rises;       // estimator whose measure is larger at the last value of `along`
+  std::string falls;       // than at the first, or smaller
+  std::string along;       // grid key
+  std::vector<double> by;  // {least, most} factor between the two; empty: any
   std::map<std::string, double> at_most;  // of an estimator's measure
   std::map<std::string, double> at_least;
 };

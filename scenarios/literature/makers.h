@@ -18,5 +18,11 @@ std::unique_ptr<Benchmark> make_aips(const PluginConfig& config);
 std::vector<FieldDescription> describe_aips();
 std::unique_ptr<Benchmark> make_ed_dr(const PluginConfig& config);
 std::vector<FieldDescription> describe_ed_dr();
+std::unique_ptr<Benchmark> make_offcem(const PluginConfig& config);
+std::vector<FieldDescription> describe_offcem();
+std::unique_ptr<Benchmark> make_lips(const PluginConfig& config);
+std::vector<FieldDescription> describe_lips();
+std::unique_ptr<Benchmark> make_search_slates(const PluginConfig& config);
+std::vector<FieldDescription> describe_search_slates();
 
 }  // namespace rehearsal

@@ -25,6 +25,7 @@ struct SimulateOptions {
   std::size_t shard_rounds =
       65536;                        // a shard is the fixed range of users with about so many rounds
   std::size_t batch_rounds = 1024;  // rounds in flight; changes no byte
+  std::uint16_t first_session = 0;  // kLiveSession: rounds of the live experiment
   int threads = 0;                  // 0: all; changes no byte
   ProgressSink* progress = nullptr;
 };

@@ -37,10 +37,11 @@ struct Shard {
 
 /// The rounds of a range of users, ordered by user and, for each, as they were played.
 Shard play_shard(const World& world, const UserModel& users, const Policy& behavior, const Rng& rng,
-                 const UserRange& range, const RoundBudget& budget, std::size_t batch_rounds) {
+                 const UserRange& range, const RoundBudget& budget,
+                 const SimulateOptions& options) {
   Shard played;
-  play(world, users, behavior, rng, range.first, range.n, budget, 0, batch_rounds, true,
-       [&](Played& batch, TruthBatch& truth) {
+  play(world, users, behavior, rng, range.first, range.n, budget, options.first_session,
+       options.batch_rounds, true, [&](Played& batch, TruthBatch& truth) {
          append(batch.requests, played.log.requests);
          append(batch.pages, played.log.pages);
          append(batch.propensities, played.log.propensities);
@@ -73,8 +74,7 @@ LogInfo simulate_log(const World& world, const UserModel& users, const Policy& b
   LogWriter writer(folder, world.schema(), std::move(info));
   std::atomic<std::size_t> n_done{0};
   parallel_for(shards.size(), options.threads, [&](std::size_t s) {
-    const Shard shard =
-        play_shard(world, users, behavior, rng, shards[s], budget, options.batch_rounds);
+    const Shard shard = play_shard(world, users, behavior, rng, shards[s], budget, options);
     writer.write_shard(s, shards[s].first, shards[s].n, shard.log, &shard.truth);
     if (options.progress == nullptr) return;
     const double done = static_cast<double>(++n_done) / static_cast<double>(shards.size());

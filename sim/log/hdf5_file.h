@@ -98,6 +98,13 @@ constexpr Number number_of<double>() {
 
 using Shape = std::vector<hsize_t>;
 
+/// What the library says of the last failure, from its innermost frame.
+std::string last_error();
+/// A scalar where the shape is empty.
+Handle space_of(const Shape& shape);
+/// How every file here is opened.
+Handle access_list();
+
 /// Rows of one shard's dataset inside a virtual one.
 struct Part {
   std::string file;

@@ -6,12 +6,14 @@
 #include "sim/core/quadrature.h"
 #include "sim/slate/choices.h"
 #include "sim/slate/rules.h"
+#include "sim/slate/weight_types.h"
 
 namespace rehearsal {
 
 namespace {
 
 constexpr std::size_t kMostPairSlates = 1000000;
+constexpr double kMostPairWork = 1e8;  // a fraction of a second
 constexpr double kWidestSpread = 700;  // exp() of more is not a number of ours
 
 /// Plackett-Luce: sequential choice without replacement in proportion to weights; the same as
@@ -106,7 +108,13 @@ class PlackettLuce final : public SlateDistribution, public Restrictable {
   }
 
   bool pair_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
-    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) return false;
+    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) {
+      const WeightTypes types(weights_of(i), n_positions(i));
+      if (2 * types.size() > n_choices(i) || types.work() > kMostPairWork) return false;
+      out.setZero();
+      types.pair_marginals(out);
+      return true;
+    }
     out.setZero();
     std::vector<std::uint16_t> prefix;
     std::vector<char> used(n_choices(i), 0);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/pseudo_inverse.h"
 #include "sim/core/rng.h"
+#include "sim/slate/pseudo_inverse.h"
 #include "tests/catch.h"
 #include "tests/support/tabular_policy.h"
 

@@ -2,9 +2,9 @@
 
 #include <numeric>
 
-#include "analysis/pseudo_inverse.h"
 #include "sim/core/error.h"
 #include "sim/core/rng.h"
+#include "sim/slate/pseudo_inverse.h"
 #include "tests/catch.h"
 #include "tests/support/enumerated_slates.h"
 

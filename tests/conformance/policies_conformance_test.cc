@@ -28,22 +28,29 @@ const std::map<std::string, std::string> kNeeded{
     {"setrank", "steps: 50"},
     {"pointer", "steps: 50, reinforce_steps: 50, evaluator: {steps: 50}"},
     {"evaluator_generator", "steps: 50"},
+    {"mmr", "of: rates"},
+    {"dpp", "of: rates"},
     {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
     {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
 
+/// Types that decide one module a page.
+const std::set<std::string> kOneModule{"potec", "offset_tree"};
+
 /// A small site, its log, and what makers may use.
 struct Site {
-  Schema schema = small::schema();
+  Schema schema;
   TemporaryFolder folder;
   small::FakeUsers users;
   std::map<std::string, std::shared_ptr<Policy>> others;
   std::unique_ptr<LogReader> log;
 
-  Site() {
+  explicit Site(std::uint16_t n_slots) : schema(small::schema(n_slots)) {
     others["curated"] = small::policy("{name: curated, type: static_order}", schema);
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
     log = std::make_unique<LogReader>(folder.path("log"));
+    others["rates"] = small::policy("{name: rates, type: popularity}", schema);
+    others["rates"]->fit({source_of(*log), Rng(9), "rates"});
   }
 
   /// Args: more: further keys of the mapping, ", key: value".
@@ -77,13 +84,16 @@ struct Site {
   }
 };
 
-const Site& site() {
-  static const Site once;
-  return once;
+/// The site that a type of policy is for.
+const Site& site(const std::string& type = "") {
+  static const Site pages(3);
+  static const Site single(1);
+  return kOneModule.count(type) > 0 ? single : pages;
 }
 
-RequestBatch requests_of(std::uint32_t n, std::uint32_t first_user = 0) {
-  RequestBatch requests = small::requests(n, Rng(17), first_user);
+RequestBatch requests_of(std::uint32_t n, std::uint32_t first_user = 0,
+                         const std::string& type = "") {
+  RequestBatch requests = small::requests(n, Rng(17), first_user, site(type).schema.n_slots);
   requests.latents = std::make_shared<Latents>();
   return requests;
 }
@@ -194,21 +204,21 @@ TEST_CASE("conformance: every policy is made again from its resolved configurati
           "[conformance]") {
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
-    const std::string config = site().make(entry.name)->config();
+    const std::string config = site(entry.name).make(entry.name)->config();
     const YAML::Node resolved = YAML::Load(config);
     for (const FieldDescription& field : entry.describe())
       if (field.name.find('.') == std::string::npos) CHECK(resolved[field.name].IsDefined());
-    CHECK(site().from(config)->config() == config);
-    CHECK_THROWS_WITH(site().from("{name: x, type: " + entry.name + ", no_such_key: 1}"),
+    CHECK(site(entry.name).from(config)->config() == config);
+    CHECK_THROWS_WITH(site(entry.name).from("{name: x, type: " + entry.name + ", no_such_key: 1}"),
                       Catch::Contains("no_such_key"));
   }
 }
 
 TEST_CASE("conformance: every policy's pages, propensities and samples agree", "[conformance]") {
-  const RequestBatch requests = requests_of(60);
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
-    const std::shared_ptr<Policy> policy = site().trained(entry.name);
+    const RequestBatch requests = requests_of(60, 0, entry.name);
+    const std::shared_ptr<Policy> policy = site(entry.name).trained(entry.name);
     if (!policy) continue;
     Propensities own;
     const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
@@ -269,16 +279,16 @@ TEST_CASE("conformance: every policy keeps its probabilities exact under constra
 
 TEST_CASE("conformance: no policy's page depends on the batch that holds its request",
           "[conformance]") {
-  const RequestBatch together = requests_of(30);
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
-    const std::shared_ptr<Policy> policy = site().trained(entry.name);
+    const RequestBatch together = requests_of(30, 0, entry.name);
+    const std::shared_ptr<Policy> policy = site(entry.name).trained(entry.name);
     if (!policy) continue;
     Propensities of_all;
     const PageBatch pages = recommend(*policy, together, Rng(40), &of_all);
     for (std::uint32_t i = 0; i < 30; ++i) {
       Propensities alone;
-      const PageBatch page = recommend(*policy, requests_of(1, i), Rng(40), &alone);
+      const PageBatch page = recommend(*policy, requests_of(1, i, entry.name), Rng(40), &alone);
       CHECK(page.module == Slate(pages.shown(i).begin(), pages.shown(i).end()));
       CHECK(alone.pscore[0] == of_all.pscore[i]);
     }
@@ -289,31 +299,31 @@ TEST_CASE("conformance: a policy fitted twice to the same log is the same policy
           "[conformance]") {
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
-    const std::shared_ptr<Policy> policy = site().trained(entry.name);
+    const std::shared_ptr<Policy> policy = site(entry.name).trained(entry.name);
     if (!policy) continue;
     CHECK(policy->state().empty() != entry.learns);
-    CHECK(same_state(site().trained(entry.name)->state(), policy->state()));
+    CHECK(same_state(site(entry.name).trained(entry.name)->state(), policy->state()));
     const Arrays once = policy->state();
-    policy->fit({source_of(*site().log), Rng(9), "entry"});
+    policy->fit({source_of(*site(entry.name).log), Rng(9), "entry"});
     CHECK(same_state(policy->state(), once));
   }
 }
 
 TEST_CASE("conformance: every saved policy loads as it was and is saved with the same bytes",
           "[conformance]") {
-  const RequestBatch requests = requests_of(40);
   for (const PolicyEntry& entry : policies().entries()) {
     INFO("policy " << entry.name);
-    const std::shared_ptr<Policy> policy = site().trained(entry.name);
+    const RequestBatch requests = requests_of(40, 0, entry.name);
+    const std::shared_ptr<Policy> policy = site(entry.name).trained(entry.name);
     if (!policy) continue;
     const TemporaryFolder folder;
     save_policy(*policy, policy->config(), folder.path("once"));
     if (entry.needs_truth) {
-      CHECK_THROWS_WITH(load_policy(folder.path("once"), site().schema),
+      CHECK_THROWS_WITH(load_policy(folder.path("once"), site(entry.name).schema),
                         Catch::Contains("scenario"));
       continue;
     }
-    const auto loaded = load_policy(folder.path("once"), site().schema);
+    const auto loaded = load_policy(folder.path("once"), site(entry.name).schema);
     CHECK(loaded->config() == policy->config());
     CHECK(same_state(loaded->state(), policy->state()));
     Propensities before, after;

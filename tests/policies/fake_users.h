@@ -14,8 +14,12 @@ class FakeUsers final : public UserModel {
     ExpectedBatch out;
     if (!closed_form) return out;
     for (std::size_t i = 0; i < requests.size(); ++i)
-      for (const std::uint16_t module : pages.shown(i)) {
-        out.click.push_back(click(requests.user[i], module));
+      for (std::size_t k = 0; k < pages.n_shown(i); ++k) {
+        const std::uint16_t module = pages.shown(i)[k];
+        double kept = 1;  // of modules below one that is next to them in number
+        for (std::size_t above = 0; above < k; ++above)
+          if (std::abs(pages.shown(i)[above] - module) == 1) kept *= 1 - substitutes;
+        out.click.push_back(kept * click(requests.user[i], module));
         out.purchase.push_back(1 - click(requests.user[i], module));
       }
     return out;
@@ -27,6 +31,7 @@ class FakeUsers final : public UserModel {
     return 0.1 * ((user + 3u * module) % 5);
   }
   bool closed_form = true;
+  double substitutes = 0;
 };
 
 }  // namespace rehearsal::small

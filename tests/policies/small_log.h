@@ -27,7 +27,7 @@ inline double click_rate(std::span<const float> context, std::size_t module) {
   return kRate[module] * factor * (1 + kTaste[module] * static_cast<double>(context[2]));
 }
 
-inline Schema schema() {
+inline Schema schema(std::uint16_t n_slots = 3) {
   Schema schema;
   schema.features = {{"device", {"desktop", "mobile"}, ""},
                      {"buyer", {"new", "regular", "collector"}, ""},
@@ -35,7 +35,7 @@ inline Schema schema() {
   schema.modules = {"alpha", "beta", "gamma", "delta"};
   schema.curated_order = {"gamma", "alpha", "delta", "beta"};
   schema.item_features = {"price", "sold"};
-  schema.n_slots = 3;
+  schema.n_slots = n_slots;
   schema.n_items = 6;
   schema.items.resize(6, 2);
   schema.items << 5, 1, 4, 6, 3, 2, 2, 5, 1, 3, 0, 4;
@@ -44,7 +44,8 @@ inline Schema schema() {
 
 /// Modules alpha and beta are always eligible, gamma and delta with probability 0.7 each; every
 /// module retrieves three of the six items. One round a user.
-inline RequestBatch requests(std::uint32_t n, const Rng& rng, std::uint32_t first_user = 0) {
+inline RequestBatch requests(std::uint32_t n, const Rng& rng, std::uint32_t first_user = 0,
+                             std::uint16_t n_slots = 3) {
   RequestBatch batch;
   batch.n_features = 3;
   for (std::uint32_t i = 0; i < n; ++i) {
@@ -52,7 +53,7 @@ inline RequestBatch requests(std::uint32_t n, const Rng& rng, std::uint32_t firs
     batch.user.push_back(first_user + i);
     batch.session.push_back(0);
     batch.round.push_back(0);
-    batch.n_slots.push_back(3);
+    batch.n_slots.push_back(n_slots);
     batch.context.push_back(stream.uniform() < 0.5f ? 0.f : 1.f);
     batch.context.push_back(static_cast<float>(static_cast<int>(stream.uniform() * 3)));
     batch.context.push_back(static_cast<float>(stream.uniform() * 3.4 - 1.7));
@@ -86,9 +87,9 @@ inline std::shared_ptr<Policy> behavior(const Schema& schema, double p_uniform =
 
 /// What users [first_user, first_user + n) do under a policy.
 inline LogBatch log(std::uint32_t n, std::uint32_t first_user, const Policy& behavior,
-                    const Rng& rng) {
+                    const Rng& rng, std::uint16_t n_slots = 3) {
   LogBatch batch;
-  batch.requests = requests(n, rng, first_user);
+  batch.requests = requests(n, rng, first_user, n_slots);
   batch.pages = recommend(behavior, batch.requests, rng, &batch.propensities);
   for (std::size_t i = 0; i < n; ++i) {
     Stream stream = rng.stream(Draw::kResponse, batch.requests.turn(i));
@@ -113,7 +114,8 @@ inline void write_log(const std::filesystem::path& folder, const Schema& schema,
   LogWriter writer(folder, schema, LogInfo{});
   for (std::size_t s = 0; s < n_shards; ++s) {
     const auto first = static_cast<std::uint32_t>(s) * n_users;
-    writer.write_shard(s, first, n_users, log(n_users, first, behavior, rng), nullptr);
+    writer.write_shard(s, first, n_users, log(n_users, first, behavior, rng, schema.n_slots),
+                       nullptr);
   }
   writer.finish();
 }

@@ -106,7 +106,8 @@ TEST_CASE("distillation: a run is the same for any number of threads, down to th
   // Arms go live in pairs; the teacher does not.
   CHECK(policy_of(one, "homepage.auxiliary").lift.contains("new_release_engagement"));
   CHECK(policy_of(one, "homepage.auxiliary").live.at("engagement").exact);
-  CHECK(policy_of(one, "homepage.teacher").live.empty());
+  CHECK(!policy_of(one, "homepage.teacher").live.contains("engagement"));
+  CHECK(policy_of(one, "homepage.teacher").live.at("engagement_frozen").exact);
   const auto json = nlohmann::json::parse(bytes_of(folder.path("one/results.json")));
   CHECK(json.at("distillation").at("points").size() == 8);
   CHECK(read_results(RunFolder(folder.path("one"))).policies.size() == one.policies.size());
@@ -120,8 +121,16 @@ TEST_CASE("distillation: an arm without soft labels is the control in everything
   const Results results = run_in(folder, "run", 2, tree);
   CHECK(policy_of(results, "homepage.auxiliary").offline ==
         policy_of(results, "homepage.control").offline);
-  for (const auto& [metric, lift] : policy_of(results, "homepage.auxiliary").lift)
-    CHECK(lift.lift.value == 0);
+  const PolicyResult& same = policy_of(results, "homepage.auxiliary");
+  for (const auto& [metric, lift] : same.lift) CHECK(lift.lift.value == 0);
+  // From the control's log too, beside what the frozen arms bring.
+  CHECK(same.lift.contains("engagement_frozen"));
+  REQUIRE(same.estimates.size() == 8);
+  for (const Estimate& estimate : same.estimates) {
+    CHECK_THAT(estimate.metric, Catch::EndsWith("_frozen"));
+    CHECK(estimate.lift.value().value == 0);
+  }
+  CHECK_THAT(arms_table({&results}), Catch::Contains("from the control's log"));
 }
 
 TEST_CASE("distillation: the large teacher multiplies at least 25 times as often as the student",
@@ -151,6 +160,8 @@ TEST_CASE("distillation: bad scenarios are refused with their place", "[distilla
                 {"serves as it is"});
   check_refused("distillation.teachers.teacher.ranker.type=uniform", {"cannot be distilled"});
   check_refused("distillation.live.metrics=[ctrr]", {"ctrr"});
+  check_refused("distillation.estimate.estimators=[iipz]", {"iipz", "estimators"});
+  check_refused("distillation.estimate.estimators=[ix]", {"scores single actions"});
   check_refused("worlds.video.world.items=400", {"as many users and items"});
   check_refused("worlds.video.wrld={}", {"unknown key 'wrld'"});
   check_refused("distillation.students.homepage.arms.direct.set.distill=[{type: direkt}]",

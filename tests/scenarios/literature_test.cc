@@ -18,6 +18,12 @@ namespace {
 
 const std::string kStudies = testing::source_folder() + "/scenarios/studies";
 
+/// Sizes of the studies that take long.
+const std::map<std::string, std::vector<std::string>> kSmaller{
+    {"search_slates", {"grid.rounds=[50, 100]", "benchmark.docs=15", "shape=[]"}},
+    {"offcem", {"grid.actions=[50]", "grid.rounds=[200]", "benchmark.truth_users=50"}},
+    {"lips", {"benchmark.rounds=60", "benchmark.samples=5", "benchmark.steps=5"}}};
+
 Trial trial_of(const std::string& type, const std::string& keys, std::uint64_t seed) {
   const YAML::Node node = YAML::Load("{" + keys + "}");
   return benchmarks().at(type).make(PluginConfig{node, Source{"test", ""}})->run(Rng(seed));
@@ -52,8 +58,13 @@ TEST_CASE(
     const auto call = [&](const std::string& threads) {
       std::vector<std::string> arguments{"study",     file,    "--set", "seeds=2",
                                          "--threads", threads, "--out", folder.path(threads)};
-      if (load_literature_study(file).benchmark["rounds"].IsDefined())
+      const LiteratureStudy study = load_literature_study(file);
+      if (study.benchmark["rounds"].IsDefined())
         arguments.insert(arguments.end(), {"--set", "benchmark.rounds=200"});
+      const auto smaller = kSmaller.find(study.type);
+      if (smaller != kSmaller.end())
+        for (const std::string& assignment : smaller->second)
+          arguments.insert(arguments.end(), {"--set", assignment});
       const Called called = call_program(arguments);
       INFO(called.err);
       REQUIRE(called.status == 0);
@@ -79,6 +90,8 @@ TEST_CASE("a benchmark study that cannot be is refused by name") {
              Catch::Contains("unknown estimator 'cdr'"));
   CHECK_THAT(error_of(start + "published: {sips: [1, 2]}\n"), Catch::Contains("1 figures"));
   CHECK_THAT(error_of(start + "shape: [{text: nothing}]\n"), Catch::Contains("expected an order"));
+  CHECK_THAT(error_of(start + "shape: [{text: x, order: [sips, rips], by: [1, 2]}]\n"),
+             Catch::Contains("beside rises or falls"));
   CHECK_THAT(error_of(start + "shape: [{text: x, rises: sips, along: length}]\n"),
              Catch::Contains("unknown grid key 'length'"));
 }
@@ -96,9 +109,11 @@ TEST_CASE("claims are counted cell by cell") {
       "  - {text: backwards, where: {length: ['1']}, order: [iips, sips]}\n"
       "  - {text: never, at_most: {sips: -1}}\n"
       "  - {text: always, at_least: {sips: 0}}\n"
-      "  - {text: each depth, rises: sips, along: length}\n");
+      "  - {text: each depth, rises: sips, along: length}\n"
+      "  - {text: by too much, rises: sips, along: length, by: [1e6, 1e7]}\n");
   const LiteratureReport report = run_literature(load_literature_study(file), 1, nullptr);
-  REQUIRE(report.claims.size() == 5);
+  REQUIRE(report.claims.size() == 6);
+  CHECK(report.claims[5].n_held == 0);
   CHECK(report.claims[0].n == 2);
   CHECK(report.claims[0].n_held == 2);
   CHECK(report.claims[1].n_held == 2);

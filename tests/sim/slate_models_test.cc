@@ -2,6 +2,7 @@
 
 #include "sim/core/error.h"
 #include "sim/slate.h"
+#include "sim/slate/weight_types.h"
 #include "tests/catch.h"
 #include "tests/sim/slate_checks.h"
 
@@ -83,12 +84,43 @@ TEST_CASE("equal Plackett-Luce weights give the uniform policy's slates, draw fo
   }
 }
 
-TEST_CASE("Plackett-Luce pair marginals are declined beyond a million slates") {
-  const auto slates = plackett_luce(std::vector<double>(30, 0.0), 6);
+TEST_CASE("Plackett-Luce pair marginals are declined beyond a million slates of unlike weights") {
+  std::vector<double> weights(30);
+  std::iota(weights.begin(), weights.end(), 0.0);
+  const auto slates = plackett_luce(weights, 6);
   RowMatrix pairs = RowMatrix::Constant(180, 180, 7);
   CHECK_FALSE(slates->pair_marginals(0, pairs));
   CHECK((pairs.array() == 7).all());
   CHECK_THROWS_AS(plackett_luce({0, INFINITY}, 1), Error);
+}
+
+TEST_CASE("pair marginals by counts of equal weights are those of the enumeration") {
+  const std::vector<double> weights{0.3, -1, 0.3, 2, -1, -1, 0.3};
+  const auto slates = plackett_luce(weights, 4);
+  RowMatrix expected(28, 28), got = RowMatrix::Zero(28, 28);
+  REQUIRE(slates->pair_marginals(0, expected));
+  const WeightTypes types(weights, 4);
+  CHECK(types.size() == 3);
+  types.pair_marginals(got);
+  CHECK((got - expected).cwiseAbs().maxCoeff() < 1e-14);
+}
+
+TEST_CASE("pair marginals of a hundred choices of seven weights sum to their marginals") {
+  std::vector<double> weights(100);
+  for (int rank = 1; rank <= 100; ++rank)
+    weights[static_cast<std::size_t>(rank - 1)] = -std::floor(std::log2(rank)) * std::log(2.0);
+  const auto slates = plackett_luce(weights, 10);
+  RowMatrix pairs(1000, 1000), marginals(10, 100);
+  REQUIRE(slates->pair_marginals(0, pairs));
+  slates->marginals(0, marginals);
+  double worst = 0;
+  for (Eigen::Index j = 0; j < 10; ++j)
+    for (Eigen::Index a = 0; a < 100; ++a)
+      for (Eigen::Index k = 0; k < 10; ++k)
+        worst = std::max(
+            worst, std::abs(pairs.row(100 * j + a).segment(100 * k, 100).sum() - marginals(j, a)));
+  CHECK(worst < 1e-12);
+  CHECK((pairs - pairs.transpose()).cwiseAbs().maxCoeff() == 0);
 }
 
 TEST_CASE("two Thompson choices are ordered as the closed form says") {

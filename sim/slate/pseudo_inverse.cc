@@ -1,4 +1,4 @@
-#include "analysis/pseudo_inverse.h"
+#include "sim/slate/pseudo_inverse.h"
 
 #include <Eigen/Eigenvalues>
 

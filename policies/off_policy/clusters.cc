@@ -1,0 +1,118 @@
+#include "policies/off_policy/clusters.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+#include "sim/core/error.h"
+
+namespace rehearsal {
+
+namespace {
+
+double mean_distance(const RowMatrix& rows, const std::vector<std::uint16_t>& a,
+                     const std::vector<std::uint16_t>& b) {
+  double sum = 0;
+  for (const std::uint16_t i : a)
+    for (const std::uint16_t j : b) sum += (rows.row(i) - rows.row(j)).norm();
+  return sum / static_cast<double>(a.size() * b.size());
+}
+
+}  // namespace
+
+void ClusterConfig::add_to(Fields& fields) {
+  fields
+      .add("clusters", clusters, 1, 65535,
+           "how many, where `cluster_of` is empty: modules with alike logistic reward models are "
+           "put together")
+      .add("cluster_of", cluster_of, 0, 65534,
+           "the number of each module's cluster, from 0, such as {similar: 0, for_you: 1}; {}: by "
+           "their rewards");
+}
+
+void ClusterConfig::check(const PluginConfig& given, const Schema& schema) const {
+  if (cluster_of.empty()) return;
+  std::set<double> numbers;
+  for (const auto& [name, number] : cluster_of) {
+    if (std::find(schema.modules.begin(), schema.modules.end(), name) == schema.modules.end())
+      given.refuse("cluster_of", unknown_name("module", name, schema.modules));
+    if (number != std::floor(number))
+      given.refuse("cluster_of",
+                   fmt::format("'{}' is in cluster {}, which is no whole number", name, number));
+    numbers.insert(number);
+  }
+  for (const std::string& name : schema.modules)
+    if (cluster_of.count(name) == 0)
+      given.refuse("cluster_of", "the module '" + name + "' has no cluster");
+  if (*numbers.rbegin() + 1 != static_cast<double>(numbers.size()))
+    given.refuse("cluster_of", fmt::format("{} clusters, the last of them numbered {}: number them "
+                                           "0, 1, 2, ...",
+                                           numbers.size(), *numbers.rbegin()));
+}
+
+std::size_t ClusterConfig::n_clusters(std::size_t n_modules) const {
+  if (cluster_of.empty()) return std::min(static_cast<std::size_t>(clusters), n_modules);
+  std::set<double> numbers;
+  for (const auto& [name, number] : cluster_of) numbers.insert(number);
+  return numbers.size();
+}
+
+std::vector<std::uint16_t> ClusterConfig::assign(const Schema& schema,
+                                                 const RewardModel& rewards) const {
+  if (cluster_of.empty())
+    return average_linkage(rewards.coefficients(), n_clusters(schema.n_modules()));
+  std::vector<std::uint16_t> out;
+  for (const std::string& name : schema.modules)
+    out.push_back(static_cast<std::uint16_t>(cluster_of.at(name)));
+  return out;
+}
+
+std::vector<double> cluster_pscores(const Training& training, const Schema& schema,
+                                    const NamedPolicy& behavior,
+                                    const std::vector<std::uint16_t>& cluster_of) {
+  const LoggedPages& pages = training.pages();
+  std::vector<double> out;
+  std::vector<double> mu;
+  for_each_decision(training.context(), schema, pages, behavior,
+                    [&](std::size_t i, const SlateDistribution& slates, std::size_t row) {
+                      const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
+                      const std::span<const std::uint16_t> choice = pages.of(pages.choice, i);
+                      mu.resize(eligible.size());
+                      for (std::size_t k = 0; k < choice.size(); ++k) {
+                        behavior_step(slates, row, choice, k, mu);
+                        double sum = 0;
+                        for (std::size_t c = 0; c < mu.size(); ++c)
+                          if (cluster_of[eligible[c]] == cluster_of[eligible[choice[k]]])
+                            sum += mu[c];
+                        out.push_back(sum);
+                      }
+                    });
+  return out;
+}
+
+std::vector<std::uint16_t> average_linkage(const RowMatrix& rows, std::size_t n_clusters) {
+  std::vector<std::vector<std::uint16_t>> clusters;
+  for (std::uint16_t i = 0; i < rows.rows(); ++i) clusters.push_back({i});
+  while (clusters.size() > n_clusters) {
+    std::size_t first = 0;
+    std::size_t second = 1;
+    double least = mean_distance(rows, clusters[0], clusters[1]);
+    for (std::size_t a = 0; a < clusters.size(); ++a)
+      for (std::size_t b = a + 1; b < clusters.size(); ++b) {
+        const double distance = mean_distance(rows, clusters[a], clusters[b]);
+        if (distance >= least) continue;
+        least = distance;
+        first = a;
+        second = b;
+      }
+    clusters[first].insert(clusters[first].end(), clusters[second].begin(), clusters[second].end());
+    clusters.erase(clusters.begin() + static_cast<std::ptrdiff_t>(second));
+  }
+  std::vector<std::uint16_t> out(static_cast<std::size_t>(rows.rows()));
+  for (std::size_t c = 0; c < clusters.size(); ++c)
+    for (const std::uint16_t row : clusters[c]) out[row] = static_cast<std::uint16_t>(c);
+  return out;
+}
+
+}  // namespace rehearsal

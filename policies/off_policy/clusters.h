@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "policies/off_policy/reward_model.h"
+#include "sim/core/fields.h"
+#include "sim/schema.h"
+
+namespace rehearsal {
+
+/// Keys of learners that see modules as members of clusters: what MIPS calls their embedding.
+struct ClusterConfig {
+  std::int64_t clusters = 3;
+  std::map<std::string, double> cluster_of;
+  void add_to(Fields& fields);
+  /// Raises: Error(kInput) for a `cluster_of` that leaves a module out, or numbers clusters with
+  /// gaps.
+  void check(const PluginConfig& given, const Schema& schema) const;
+  std::size_t n_clusters(std::size_t n_modules) const;
+  /// The cluster of each module: as given, else of modules with alike rewards.
+  std::vector<std::uint16_t> assign(const Schema& schema, const RewardModel& rewards) const;
+};
+
+/// mu(e_k | s_0 ... s_{k-1}), e_k the cluster of the module at slot k: (n_slots of all pages).
+std::vector<double> cluster_pscores(const Training& training, const Schema& schema,
+                                    const NamedPolicy& behavior,
+                                    const std::vector<std::uint16_t>& cluster_of);
+
+/// Rows by average linkage on Euclidean distances (Sokal and Michener, 1958), the nearest two
+/// clusters joined until so many are left; clusters are numbered by their first row.
+/// Args: n_clusters: at least 1.
+std::vector<std::uint16_t> average_linkage(const RowMatrix& rows, std::size_t n_clusters);
+
+}  // namespace rehearsal
