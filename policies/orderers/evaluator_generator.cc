@@ -18,7 +18,7 @@ namespace {
 struct EvaluatorGeneratorConfig {
   EvaluatorConfig evaluator;
   double purchase_weight = 20;
-  std::int64_t beam = 8;
+  std::int64_t beam = 1;
   ServeConfig serving;
   Fields fields() {
     Fields fields = evaluator.fields();

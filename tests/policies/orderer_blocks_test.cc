@@ -363,6 +363,8 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
   SmallPointer pointer;
   PageEvaluator evaluator({}, CandidateReader(site()), site());
   draw(evaluator.parameters());
+  const std::vector<float> more = numbers(evaluator.parameters().values().size());
+  for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];
   const std::vector<std::uint32_t> rows{1};
   const PageEffects effects = evaluator.effects(pages.candidates, rows)[0];
   // Minus the expected value, over every page.
