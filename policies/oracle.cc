@@ -54,12 +54,8 @@ struct Truth {
   const UserModel& users;
 
   /// The objective slot by slot. Returns: (n_slots) of all pages.
-  /// Raises: Error(kInput) without latents or a closed form.
+  /// Raises: Error(kInput) without a closed form.
   std::vector<double> values(const RequestBatch& requests, const PageBatch& pages) const {
-    if (!requests.latents)
-      throw Error(ErrorKind::kInput,
-                  "an oracle reads the hidden features of requests, and these have none: it can "
-                  "decide pages in a simulation only, not be scored from a log");
     ExpectedBatch expected = users.expected(requests, pages);
     std::vector<double>& value = purchases ? expected.purchase : expected.click;
     if (value.size() != pages.module.size())
@@ -121,7 +117,12 @@ class Oracle final : public Policy, public KnowsRules {
   }
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    // A list world may hide nothing but who the user is.
     if (of_items_) return order_by_score(requests, std::vector<double>(requests.module.size()));
+    if (!requests.latents)
+      throw Error(ErrorKind::kInput,
+                  "an oracle reads the hidden features of requests, and these have none: it can "
+                  "decide pages in a simulation only, not be scored from a log");
     return config_.search == "sort" ? sorted(requests) : searched(requests);
   }
   bool deterministic() const override { return true; }

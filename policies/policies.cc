@@ -258,6 +258,12 @@ const Registry<PolicyEntry>& policies() {
            .source = "this project",
            .describe = describe_plugin,
            .make = make_plugin},
+          {.name = "torchscript",
+           .summary = "a policy of one's own: a TorchScript module that scores modules, and items "
+                      "where it wants",
+           .source = "this project",
+           .describe = describe_torchscript,
+           .make = make_torchscript},
           {.name = "oracle",
            .summary = "pages by the user model's exact expected clicks or purchases",
            .source = "this project",

@@ -7,6 +7,7 @@
 #include "sim/core/normal.h"
 #include "sim/slate/choices.h"
 #include "sim/slate/draw_order.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostPairSlates = 100000;
 
-class NormalDraws final : public SlateDistribution {
+class NormalDraws final : public SlateDistribution, public Restrictable {
  public:
   NormalDraws(Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
               std::vector<double> means, std::vector<double> deviations)
@@ -64,6 +65,38 @@ class NormalDraws final : public SlateDistribution {
     const std::vector<double> all = draw_pairs(grid(i), columns(i), n_positions(i));
     out = Eigen::Map<const RowMatrix>(all.data(), out.rows(), out.cols());
     return true;
+  }
+
+  /// Draws are independent, so those of choices with positions of their own change nothing.
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> n_positions) const override {
+    const auto refuse = [] {
+      throw Error(ErrorKind::kInput,
+                  "draws of normal scores cannot be held to a limit that more choices than that "
+                  "may reach: the probabilities of its slates under it are not known exactly");
+    };
+    Offsets offsets{0};
+    std::vector<std::uint16_t> n_free, free_choices, taken(means_.size());
+    std::vector<double> means, deviations;
+    for (std::size_t i = 0; i < size(); ++i) {
+      if (rules->limit_binds(i)) refuse();
+      const std::size_t first = choice_offsets()[i];
+      const std::span<std::uint16_t> here{taken.data() + first, n_positions[i]};
+      rules->standing(i, here);
+      n_free.push_back(
+          static_cast<std::uint16_t>(std::count(here.begin(), here.end(), SlateRules::kFree)));
+      for (std::uint16_t c = 0; c < n_choices(i); ++c) {
+        if (rules->position(i)[c] != SlateRules::kFree) continue;
+        free_choices.push_back(c);
+        means.push_back(means_[first + c]);
+        deviations.push_back(deviations_[first + c]);
+      }
+      offsets.push_back(static_cast<std::uint32_t>(means.size()));
+    }
+    return make_around(choice_offsets(), std::move(n_positions), std::move(taken),
+                       std::move(free_choices),
+                       make_normal_draws(std::move(offsets), std::move(n_free), std::move(means),
+                                         std::move(deviations)));
   }
 
  private:

@@ -6,12 +6,42 @@
 
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 
 namespace rehearsal {
 
 namespace {
 
-class Tied final : public SlateDistribution {
+/// Of the choices that rules let stand next, those of the highest score, equally likely.
+class BestAllowed final : public NextChoice {
+ public:
+  BestAllowed(Offsets choice_offsets, std::vector<double> scores,
+              std::shared_ptr<const SlateRules> rules)
+      : choice_offsets_(std::move(choice_offsets)),
+        scores_(std::move(scores)),
+        rules_(std::move(rules)) {}
+
+  void logits(std::size_t i, const Prefixes& prefixes, Eigen::Ref<RowMatrix> out) const override {
+    const double* score = scores_.data() + choice_offsets_[i];
+    std::vector<std::uint8_t> feasible(static_cast<std::size_t>(out.cols()));
+    for (std::size_t r = 0; r < prefixes.n; ++r) {
+      rules_->feasible(i, prefixes.row(r), feasible);
+      double best = -std::numeric_limits<double>::infinity();
+      for (std::size_t c = 0; c < feasible.size(); ++c)
+        if (feasible[c]) best = std::max(best, score[c]);
+      for (std::size_t c = 0; c < feasible.size(); ++c)
+        out(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) =
+            feasible[c] && score[c] == best ? 0 : kInfeasible;
+    }
+  }
+
+ private:
+  Offsets choice_offsets_;
+  std::vector<double> scores_;
+  std::shared_ptr<const SlateRules> rules_;
+};
+
+class Tied final : public SlateDistribution, public Restrictable {
  public:
   Tied(Offsets choice_offsets, std::vector<std::uint16_t> n_positions, std::vector<double> scores)
       : SlateDistribution(std::move(choice_offsets), std::move(n_positions)),
@@ -97,6 +127,14 @@ class Tied final : public SlateDistribution {
             out(static_cast<Eigen::Index>(j * m + a), static_cast<Eigen::Index>(k * m + b)) =
                 groups.pair(j, a, k, b);
     return true;
+  }
+
+  /// A choice that is passed over leaves the odds of those of equal score as they are.
+  std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
+                                           std::vector<std::uint16_t> positions) const override {
+    return make_sequential(
+        choice_offsets(), std::move(positions),
+        std::make_shared<BestAllowed>(choice_offsets(), scores_, std::move(rules)));
   }
 
  private:

@@ -67,6 +67,7 @@ void add_slots(const LogBatch& batch, std::size_t i, const Encoder& encoder, Ord
     pages.purchase.push_back(batch.responses.purchase[first + k] > 0 ? 1 : 0);
   }
   pages.slot_offsets.push_back(static_cast<std::uint32_t>(pages.choice.size()));
+  pages.user.push_back(batch.requests.user[i]);
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ std::vector<std::size_t> initial_order(const CandidateBatch& batch,
 /// Logged pages, in memory: about 4 bytes an input, 2 a candidate, 8 a pair of candidates and 20 a
 /// slot for each page.
 struct OrderedPages {
+  std::vector<std::uint32_t> user;  // (n_pages)
   CandidatePages candidates;
   InputScale scale;
   Offsets slot_offsets{0};              // (n_pages + 1) into the columns below

@@ -23,18 +23,14 @@ class Dlcm final : public RerankNetwork {
   Dlcm(Parameters& parameters, const NetworkSize& size, const DlcmConfig& config)
       : initial_rank_(size.initial_rank),
         heads_(static_cast<std::size_t>(config.heads)),
-        encoder_(parameters, size.n_inputs, size.n_modules, config.reranker.training.hidden,
-                 static_cast<std::size_t>(config.reranker.training.width)),
-        gru_(parameters, "gru", encoder_.width(), encoder_.width()),
-        list_(parameters, "list", encoder_.width(), heads_ * encoder_.width()),
-        mix_(parameters.weight("mix", 1, heads_)) {}
+        gru_(parameters, "gru", size.width, size.width),
+        list_(parameters, "list", size.width, heads_ * size.width),
+        mix_(parameters.zeros("mix", 1, heads_)) {}
 
-  Tape::Node scores(Tape& tape, const CandidateBatch& batch) const override {
-    const std::size_t width = encoder_.width();
-    const Reading read =
-        read_worst_first(tape, gru_, encoder_.on(tape, batch), batch, initial_rank_);
+  Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node e) const override {
+    const Reading read = read_worst_first(tape, gru_, e, batch, initial_rank_);
     const Tape::Node directions =
-        tape.reshape(tape.tanh(list_.on(tape, read.last)), batch.n_pages * heads_, width);
+        tape.reshape(tape.tanh(list_.on(tape, read.last)), batch.n_pages * heads_, gru_.width());
     const Tape::Node shares =
         tape.gather(tape.parameter(mix_), std::vector<std::size_t>(batch.n_pages, 0));
     return tape.block_products(read.outputs, tape.block_mix(shares, directions, batch.n_pages),
@@ -44,7 +40,6 @@ class Dlcm final : public RerankNetwork {
  private:
   std::vector<std::size_t> initial_rank_;
   std::size_t heads_;
-  CandidateEncoder encoder_;
   Gru gru_;
   Dense list_;
   std::size_t mix_;

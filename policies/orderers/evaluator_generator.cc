@@ -18,7 +18,7 @@ namespace {
 struct EvaluatorGeneratorConfig {
   EvaluatorConfig evaluator;
   double purchase_weight = 20;
-  std::int64_t beam = 8;
+  std::int64_t beam = 1;
   ServeConfig serving;
   Fields fields() {
     Fields fields = evaluator.fields();
@@ -62,7 +62,7 @@ class EvaluatorGenerator final : public Policy, public KnowsRules {
       : config_(std::move(config)),
         schema_(schema),
         reader_(schema),
-        evaluator_(config_.evaluator, reader_, schema.n_modules()) {}
+        evaluator_(config_.evaluator, reader_, schema) {}
 
   bool deterministic() const override { return config_.serving.best(); }
   bool reads_candidates() const override { return true; }

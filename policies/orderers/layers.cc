@@ -103,8 +103,8 @@ Tape::Node LayerNorm::on(Tape& tape, Tape::Node x) const {
 
 CandidateEncoder::CandidateEncoder(Parameters& parameters, std::size_t n_inputs,
                                    std::size_t n_modules, const std::vector<std::int64_t>& hidden,
-                                   std::size_t width)
-    : n_modules_(n_modules), width_(width) {
+                                   std::size_t width, std::size_t n_base)
+    : n_modules_(n_modules) {
   std::size_t in = n_inputs;
   for (std::size_t l = 0; l < hidden.size(); ++l) {
     const auto out = static_cast<std::size_t>(hidden[l]);
@@ -113,17 +113,25 @@ CandidateEncoder::CandidateEncoder(Parameters& parameters, std::size_t n_inputs,
   }
   weight_ = parameters.weight("module.weight", in, n_modules * width);
   bias_ = parameters.bias("module.bias", n_modules * width);
+  base_weight_ = parameters.zeros("base.weight", in, n_modules * n_base);
+  base_bias_ = parameters.bias("base.bias", n_modules * n_base);
 }
 
-Tape::Node CandidateEncoder::on(Tape& tape, const CandidateBatch& batch) const {
-  Tape::Node x = tape.input(batch.n_pages, batch.n_inputs, batch.inputs);
-  for (const Dense& layer : trunk_) x = tape.relu(layer.on(tape, x));
-  const Tape::Node all = tape.add(tape.multiply(x, tape.parameter(weight_)), tape.parameter(bias_));
-  const Tape::Node of_modules = tape.reshape(all, batch.n_pages * n_modules_, width_);
+Tape::Node CandidateEncoder::of_modules(Tape& tape, Tape::Node x, const CandidateBatch& batch,
+                                        std::size_t weight, std::size_t bias) const {
+  const Tape::Node all = tape.add(tape.multiply(x, tape.parameter(weight)), tape.parameter(bias));
   std::vector<std::size_t> rows(batch.n_rows());
   for (std::size_t r = 0; r < rows.size(); ++r)
     rows[r] = r / batch.n * n_modules_ + batch.module[r];
-  return tape.gather(of_modules, std::move(rows));
+  const std::size_t width = tape.columns(all) / n_modules_;
+  return tape.gather(tape.reshape(all, batch.n_pages * n_modules_, width), std::move(rows));
+}
+
+CandidateEncoder::Encoded CandidateEncoder::on(Tape& tape, const CandidateBatch& batch) const {
+  Tape::Node x = tape.input(batch.n_pages, batch.n_inputs, batch.inputs);
+  for (const Dense& layer : trunk_) x = tape.relu(layer.on(tape, x));
+  return {of_modules(tape, x, batch, weight_, bias_),
+          of_modules(tape, x, batch, base_weight_, base_bias_)};
 }
 
 }  // namespace rehearsal

@@ -77,22 +77,28 @@ class LayerNorm {
 };
 
 /// What a candidate module is for a request, before anything else on the page is known: ReLU layers
-/// on the request's features, then a linear map of each module's own, plus its bias.
+/// on the request's features, then linear maps of each module's own, plus their biases.
 class CandidateEncoder {
  public:
-  /// Args: hidden: widths of the ReLU layers; none: linear.
+  /// Args: hidden: widths of the ReLU layers; none: linear.  n_base: numbers of Encoded::base.
   CandidateEncoder(Parameters& parameters, std::size_t n_inputs, std::size_t n_modules,
-                   const std::vector<std::int64_t>& hidden, std::size_t width);
-  std::size_t width() const { return width_; }
-  /// Returns: (n_pages * n, width).
-  Tape::Node on(Tape& tape, const CandidateBatch& batch) const;
+                   const std::vector<std::int64_t>& hidden, std::size_t width, std::size_t n_base);
+
+  struct Encoded {
+    Tape::Node e;     // (n_rows, width) for the rest of the network
+    Tape::Node base;  // (n_rows, n_base) outputs as they are without the rest; 0 at first
+  };
+  Encoded on(Tape& tape, const CandidateBatch& batch) const;
+  std::size_t base_bias() const { return base_bias_; }
 
  private:
+  Tape::Node of_modules(Tape& tape, Tape::Node x, const CandidateBatch& batch, std::size_t weight,
+                        std::size_t bias) const;
+
   std::size_t n_modules_;
-  std::size_t width_;
   std::vector<Dense> trunk_;
-  std::size_t weight_;
-  std::size_t bias_;
+  std::size_t weight_, bias_;
+  std::size_t base_weight_, base_bias_;
 };
 
 }  // namespace rehearsal

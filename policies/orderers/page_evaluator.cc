@@ -51,23 +51,20 @@ Fields EvaluatorConfig::fields() {
 }
 
 PageEvaluator::PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader,
-                             std::size_t n_modules)
+                             const Schema& schema)
     : training_(config.training),
       sees_above_(config.sees != "alone"),
       sees_below_(config.sees == "around"),
-      n_modules_(n_modules),
+      n_modules_(schema.n_modules()),
       n_positions_(reader.encoder().n_positions()),
       n_slots_(reader.encoder().n_slots()),
-      encoder_(parameters_, reader.encoder().n_inputs(), n_modules, config.training.hidden,
-               static_cast<std::size_t>(config.training.width)),
-      head_(parameters_.weight("head.weight", encoder_.width(), kOutputs)),
-      base_(parameters_.bias("head.bias", kOutputs)),
+      encoder_(candidate_encoder(parameters_, reader, schema, config.training, kOutputs)),
       position_(parameters_.bias("position", n_positions_)),
-      table_(parameters_.zeros("pair.table", kPlaces * n_modules * n_modules, kOutputs)),
+      table_(parameters_.zeros("pair.table", kPlaces * n_modules_ * n_modules_, kOutputs)),
       overlap_(parameters_.zeros("pair.overlap", kPairInputs * kPlaces, kOutputs)),
-      pair_own_(parameters_, "pair.own", encoder_.width(),
+      pair_own_(parameters_, "pair.own", static_cast<std::size_t>(training_.width),
                 static_cast<std::size_t>(config.pair_width)),
-      pair_other_(parameters_.weight("pair.other", encoder_.width(),
+      pair_other_(parameters_.weight("pair.other", static_cast<std::size_t>(training_.width),
                                      static_cast<std::size_t>(config.pair_width))),
       pair_overlap_(parameters_.weight("pair.overlap_hidden", kPairInputs * kPlaces,
                                        static_cast<std::size_t>(config.pair_width))),
@@ -89,9 +86,9 @@ void PageEvaluator::Pairs::add(const CandidatePages& pages, std::uint32_t page,
 
 PageEvaluator::Outputs PageEvaluator::outputs(Tape& tape, const CandidateBatch& batch,
                                               Pairs pairs) const {
-  const Tape::Node e = encoder_.on(tape, batch);
+  const auto [e, base] = encoder_.on(tape, batch);
   Outputs out;
-  out.own = tape.add(tape.multiply(e, tape.parameter(head_)), tape.parameter(base_));
+  out.own = base;
   const std::size_t n = pairs.own.size();
   const Tape::Node inputs = tape.input(n, kPairInputs * kPlaces, pairs.inputs);
   const Tape::Node of_own = tape.gather(pair_own_.on(tape, e), std::move(pairs.own));
@@ -150,13 +147,15 @@ std::vector<double> PageEvaluator::fit(const OrderedPages& pages, const FitConte
   double clicks = 0, purchases = 0;
   for (const std::uint8_t click : pages.click) clicks += click;
   for (const std::uint8_t purchase : pages.purchase) purchases += purchase;
-  float* base = parameters_.values().data() + parameters_.blocks()[base_].offset;
-  base[0] = static_cast<float>(logit(clicks, static_cast<double>(pages.click.size())));
-  base[1] = static_cast<float>(logit(purchases, clicks));
+  float* base = parameters_.values().data() + parameters_.blocks()[encoder_.base_bias()].offset;
+  for (std::size_t m = 0; m < n_modules_; ++m) {
+    base[m * kOutputs] = static_cast<float>(logit(clicks, static_cast<double>(pages.click.size())));
+    base[m * kOutputs + 1] = static_cast<float>(logit(purchases, clicks));
+  }
   std::vector<std::uint32_t> all(pages.size());
   std::iota(all.begin(), all.end(), 0u);
   return train_on_pages(
-      std::move(all), training_,
+      pages, all, training_,
       [&](Tape& tape, std::span<const std::uint32_t> rows, int) { return loss(tape, pages, rows); },
       context, parameters_);
 }

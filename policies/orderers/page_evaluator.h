@@ -43,8 +43,7 @@ struct EvaluatorConfig {
 /// computed once a request.
 class PageEvaluator {
  public:
-  PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader,
-                std::size_t n_modules);
+  PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader, const Schema& schema);
 
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
@@ -82,8 +81,6 @@ class PageEvaluator {
   std::size_t n_slots_;      // of a page
   Parameters parameters_;
   CandidateEncoder encoder_;
-  std::size_t head_;
-  std::size_t base_;
   std::size_t position_;
   std::size_t table_;
   std::size_t overlap_;

@@ -19,14 +19,19 @@ struct PointerConfig {
   std::string position = "additive";
   std::string decoder = "recurrent";
   std::string learn = "evaluator";
-  std::int64_t reinforce_steps = 1000;
+  std::int64_t reinforce_steps = 500;
   std::int64_t samples = 4;
   double weight_cap = 20;
   EvaluatorConfig evaluator;
   std::int64_t beam = 8;
   ServeConfig serving;
 
-  PointerConfig() { training.steps = 2000; }
+  PointerConfig() {
+    training.width = 8;
+    training.steps = 500;
+    training.learning_rate = 0.003;
+    training.weight_decay = 2;
+  }
   Fields fields() {
     Fields fields = training.fields();
     fields
@@ -60,8 +65,8 @@ class Pointer final : public Policy, public KnowsRules {
       : config_(std::move(config)),
         schema_(schema),
         reader_(schema),
-        network_(parameters_, network_size(reader_, schema), config_.training.hidden,
-                 static_cast<std::size_t>(config_.training.width), config_.decoder == "recurrent"),
+        network_(parameters_, candidate_encoder(parameters_, reader_, schema, config_.training, 1),
+                 network_size(reader_, schema, config_.training), config_.decoder == "recurrent"),
         position_(config_.position == "additive"
                       ? parameters_.bias("position", reader_.encoder().n_positions())
                       : kAbsent) {}
@@ -124,7 +129,7 @@ class Pointer final : public Policy, public KnowsRules {
                       [](double value) { return value > 0; }))
         with_value.push_back(i);
     return train_on_pages(
-        std::move(with_value), config_.training,
+        pages, with_value, config_.training,
         [&](Tape& tape, std::span<const std::uint32_t> rows, int) {
           return supervised_loss(network_, tape, logged, rows);
         },
@@ -132,13 +137,12 @@ class Pointer final : public Policy, public KnowsRules {
   }
 
   /// A second training, from where the first one stopped.
-  void reinforce(const PageLoss& loss, const OrderedPages& pages, const FitContext& context,
-                 std::vector<double>& losses) {
-    OrdererTraining again = config_.training;
+  void reinforce(const PageLoss& loss, OrdererTraining again, const OrderedPages& pages,
+                 const FitContext& context, std::vector<double>& losses) {
     again.steps = config_.reinforce_steps;
     std::vector<std::uint32_t> all(pages.size());
     std::iota(all.begin(), all.end(), 0u);
-    for (const double each : train_on_pages(std::move(all), again, loss, context, parameters_))
+    for (const double each : train_on_pages(pages, all, again, loss, context, parameters_))
       losses.push_back(each);
   }
 
@@ -157,20 +161,22 @@ class Pointer final : public Policy, public KnowsRules {
         [&](Tape& tape, std::span<const std::uint32_t> rows, int) {
           return logged_reward_loss(network_, tape, logged, baseline, config_.weight_cap, rows);
         },
-        pages, context, losses);
+        config_.training, pages, context, losses);
   }
 
   void reinforce_by_evaluator(const OrderedPages& pages, const FitContext& context,
                               std::vector<double>& losses) {
-    PageEvaluator evaluator(config_.evaluator, reader_, schema_.n_modules());
+    PageEvaluator evaluator(config_.evaluator, reader_, schema_);
     evaluator.fit(pages, context);
+    OrdererTraining to_the_end = config_.training;
+    to_the_end.validation_share = 0;  // an evaluator values pages without noise
     reinforce(
         [&](Tape& tape, std::span<const std::uint32_t> rows, int epoch) {
           return evaluator_loss(network_, tape, pages.candidates, evaluator,
                                 config_.purchase_weight, static_cast<std::size_t>(config_.samples),
                                 context.rng, epoch, rows);
         },
-        pages, context, losses);
+        to_the_end, pages, context, losses);
   }
 
   PointerConfig config_;

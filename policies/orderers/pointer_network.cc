@@ -14,6 +14,7 @@ class PointerNext final : public NextChoice {
  public:
   struct Page {
     std::size_t n = 0;
+    std::vector<float> base;
     std::vector<float> keys;
     std::vector<float> inputs;
     std::vector<float> state;
@@ -26,6 +27,7 @@ class PointerNext final : public NextChoice {
     const Page& page = pages_[i];
     Tape tape(parameters_, false);
     PointerNetwork::Encoded encoded{prefixes.n, page.n};
+    encoded.base = repeated(tape, page.base, page.n, 1, prefixes.n);
     encoded.keys = repeated(tape, page.keys, page.n, width_, prefixes.n);
     encoded.inputs = repeated(tape, page.inputs, page.n, 3 * width_, prefixes.n);
     Tape::Node state = repeated(tape, page.state, 1, width_, prefixes.n);
@@ -73,23 +75,24 @@ void probabilities(std::span<const float> u, std::span<const std::uint8_t> may,
 
 }  // namespace
 
-PointerNetwork::PointerNetwork(Parameters& parameters, const NetworkSize& size,
-                               const std::vector<std::int64_t>& hidden, std::size_t width,
-                               bool recurrent)
+PointerNetwork::PointerNetwork(Parameters& parameters, CandidateEncoder encoder,
+                               const NetworkSize& size, bool recurrent)
     : initial_rank_(size.initial_rank),
       recurrent_(recurrent),
-      encoder_(parameters, size.n_inputs, size.n_modules, hidden, width),
-      reader_(parameters, "reader", width, width),
-      decoder_(parameters, "decoder", width, width),
-      w1_(parameters.weight("point.w1", width, width)),
-      w2_(parameters, "point.w2", width, width),
-      v_(parameters.weight("point.v", width, 1)) {}
+      encoder_(std::move(encoder)),
+      width_(size.width),
+      reader_(parameters, "reader", width_, width_),
+      decoder_(parameters, "decoder", width_, width_),
+      w1_(parameters.weight("point.w1", width_, width_)),
+      w2_(parameters, "point.w2", width_, width_),
+      v_(parameters.zeros("point.v", width_, 1)) {}
 
 PointerNetwork::Encoded PointerNetwork::encode(Tape& tape, const CandidateBatch& batch) const {
-  const Tape::Node own = encoder_.on(tape, batch);
+  const auto [own, base] = encoder_.on(tape, batch);
   const Reading reading = read_worst_first(tape, reader_, own, batch, initial_rank_);
   const Tape::Node e = tape.add(own, reading.outputs);
   Encoded encoded{batch.n_pages, batch.n};
+  encoded.base = base;
   encoded.keys = tape.multiply(e, tape.parameter(w1_));
   encoded.inputs = decoder_.inputs(tape, e);
   encoded.state = reading.last;
@@ -100,7 +103,9 @@ Tape::Node PointerNetwork::logits(Tape& tape, const Encoded& encoded, Tape::Node
   std::vector<std::size_t> page(encoded.n_pages * encoded.n);
   for (std::size_t r = 0; r < page.size(); ++r) page[r] = r / encoded.n;
   const Tape::Node of_state = tape.gather(w2_.on(tape, state), std::move(page));
-  return tape.multiply(tape.tanh(tape.add(encoded.keys, of_state)), tape.parameter(v_));
+  const Tape::Node pointed =
+      tape.multiply(tape.tanh(tape.add(encoded.keys, of_state)), tape.parameter(v_));
+  return tape.add(encoded.base, pointed);
 }
 
 Tape::Node PointerNetwork::advance(Tape& tape, const Encoded& encoded, Tape::Node state,
@@ -113,7 +118,6 @@ Tape::Node PointerNetwork::advance(Tape& tape, const Encoded& encoded, Tape::Nod
 
 std::shared_ptr<const NextChoice> PointerNetwork::next_choice(const Parameters& parameters,
                                                               const CandidatePages& pages) const {
-  const std::size_t width = encoder_.width();
   std::vector<PointerNext::Page> encoded_pages;
   for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
     const CandidateBatch batch = batch_of(pages, rows);
@@ -122,12 +126,13 @@ std::shared_ptr<const NextChoice> PointerNetwork::next_choice(const Parameters& 
     const Encoded encoded = encode(tape, batch);
     for (std::size_t p = 0; p < rows.size(); ++p) {
       const std::size_t n = pages.n(rows[p]), first = p * batch.n;
-      encoded_pages.push_back({n, rows_of(tape.value(encoded.keys), first, n, width),
-                               rows_of(tape.value(encoded.inputs), first, n, 3 * width),
-                               rows_of(tape.value(encoded.state), p, 1, width)});
+      encoded_pages.push_back({n, rows_of(tape.value(encoded.base), first, n, 1),
+                               rows_of(tape.value(encoded.keys), first, n, width_),
+                               rows_of(tape.value(encoded.inputs), first, n, 3 * width_),
+                               rows_of(tape.value(encoded.state), p, 1, width_)});
     }
   });
-  return std::make_shared<PointerNext>(*this, parameters, width, std::move(encoded_pages));
+  return std::make_shared<PointerNext>(*this, parameters, width_, std::move(encoded_pages));
 }
 
 PointerWalk walk(const PointerNetwork& network, Tape& tape, const CandidateBatch& batch,

@@ -12,16 +12,19 @@ namespace rehearsal {
 
 /// Pointer network (Vinyals et al., NIPS 2015; Bello et al., arXiv 1810.02019): a GRU encodes the
 /// candidates in the site's present order, worst first; at every step a decoder's state d_t points
-/// at one, u_i = v' tanh(W1 e_i + W2 d_t), p_t = softmax(u) over those not yet placed, and
-/// d_{t+1} = GRU(d_t, e_{y_t}). One-step: the first state points at all of them.
+/// at one, u_i = b_i + v' tanh(W1 e_i + W2 d_t), b_i a linear score of its own, p_t = softmax(u)
+/// over those not yet placed, and d_{t+1} = GRU(d_t, e_{y_t}). One-step: the first state points at
+/// all of them.
 class PointerNetwork {
  public:
-  PointerNetwork(Parameters& parameters, const NetworkSize& size,
-                 const std::vector<std::int64_t>& hidden, std::size_t width, bool recurrent);
+  /// Args: encoder: with one base output.
+  PointerNetwork(Parameters& parameters, CandidateEncoder encoder, const NetworkSize& size,
+                 bool recurrent);
 
   struct Encoded {
     std::size_t n_pages = 0;
     std::size_t n = 0;      // candidates a page
+    Tape::Node base = 0;    // (n_pages * n, 1) b
     Tape::Node keys = 0;    // (n_pages * n, width) W1 e
     Tape::Node inputs = 0;  // (n_pages * n, 3 width) what the decoder's GRU takes of e
     Tape::Node state = 0;   // (n_pages, width) d_0
@@ -42,6 +45,7 @@ class PointerNetwork {
   std::vector<std::size_t> initial_rank_;
   bool recurrent_;
   CandidateEncoder encoder_;
+  std::size_t width_;
   Gru reader_;
   Gru decoder_;
   std::size_t w1_;

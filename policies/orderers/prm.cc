@@ -52,18 +52,15 @@ class Prm final : public RerankNetwork {
   Prm(Parameters& parameters, const NetworkSize& size, const PrmConfig& config)
       : initial_rank_(size.initial_rank),
         knows_position_(config.initial_position),
-        encoder_(parameters, size.n_inputs, size.n_modules, config.reranker.training.hidden,
-                 static_cast<std::size_t>(config.reranker.training.width)),
-        score_(parameters, "score", encoder_.width(), 1) {
+        score_(parameters.zeros("score", size.width, 1)) {
     if (knows_position_)
-      places_ = parameters.weight("initial_position", size.n_modules, encoder_.width());
+      places_ = parameters.weight("initial_position", size.n_modules, size.width);
     for (std::int64_t b = 0; b < config.blocks; ++b)
-      blocks_.emplace_back(parameters, "block" + std::to_string(b), encoder_.width(),
+      blocks_.emplace_back(parameters, "block" + std::to_string(b), size.width,
                            static_cast<std::size_t>(config.heads));
   }
 
-  Tape::Node scores(Tape& tape, const CandidateBatch& batch) const override {
-    Tape::Node x = encoder_.on(tape, batch);
+  Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node x) const override {
     if (knows_position_) {
       std::vector<std::size_t> place(batch.n_rows(), Tape::kNone);
       const std::vector<std::size_t> order = initial_order(batch, initial_rank_);
@@ -72,14 +69,13 @@ class Prm final : public RerankNetwork {
       x = tape.add(x, tape.gather(tape.parameter(places_), std::move(place)));
     }
     for (const Block& block : blocks_) x = block.on(tape, x, batch);
-    return score_.on(tape, x);
+    return tape.multiply(x, tape.parameter(score_));
   }
 
  private:
   std::vector<std::size_t> initial_rank_;
   bool knows_position_;
-  CandidateEncoder encoder_;
-  Dense score_;
+  std::size_t score_;
   std::size_t places_ = 0;
   std::vector<Block> blocks_;
 };

@@ -22,7 +22,8 @@ class Reranker final : public Policy {
         config_(std::move(config)),
         schema_(schema),
         reader_(schema),
-        network_(make(parameters_, network_size(reader_, schema))) {
+        encoder_(candidate_encoder(parameters_, reader_, schema, config_.training, 1)),
+        network_(make(parameters_, network_size(reader_, schema, config_.training))) {
     if (config_.position == "additive")
       position_ = parameters_.bias("position", reader_.encoder().n_positions());
   }
@@ -39,7 +40,7 @@ class Reranker final : public Policy {
       const CandidateBatch batch = batch_of(pages, rows);
       if (batch.n == 0) return;
       Tape tape(parameters_, false);
-      const std::span<const float> all = tape.value(network_->scores(tape, batch));
+      const std::span<const float> all = tape.value(scores_of(tape, batch));
       for (std::size_t r = 0; r < batch.n_rows(); ++r)
         if (batch.present[r] != 0) scores.push_back(static_cast<double>(all[r]));
     });
@@ -65,7 +66,7 @@ class Reranker final : public Policy {
     }
     parameters_.draw(context.rng);
     const std::vector<double> losses = train_on_pages(
-        std::move(with_label), config_.training,
+        pages, with_label, config_.training,
         [&](Tape& tape, std::span<const std::uint32_t> rows, int) {
           return loss(tape, pages, labels, rows);
         },
@@ -83,6 +84,11 @@ class Reranker final : public Policy {
   }
 
  private:
+  Tape::Node scores_of(Tape& tape, const CandidateBatch& batch) const {
+    const CandidateEncoder::Encoded encoded = encoder_.on(tape, batch);
+    return tape.add(encoded.base, network_->scores(tape, batch, encoded.e));
+  }
+
   /// Of the modules shown; the logit of the place is left out when serving.
   double loss(Tape& tape, const OrderedPages& pages, const std::vector<double>& labels,
               std::span<const std::uint32_t> rows) const {
@@ -93,7 +99,7 @@ class Reranker final : public Policy {
         shown.push_back(p * batch.n + pages.shown(rows[p])[k]);
         position.push_back(pages.position[pages.slot_offsets[rows[p]] + k]);
       }
-    Tape::Node z = tape.gather(network_->scores(tape, batch), std::move(shown));
+    Tape::Node z = tape.gather(scores_of(tape, batch), std::move(shown));
     if (config_.position == "additive")
       z = tape.add(z, tape.gather(tape.reshape(tape.parameter(position_),
                                                reader_.encoder().n_positions(), 1),
@@ -122,6 +128,7 @@ class Reranker final : public Policy {
   const Schema& schema_;
   CandidateReader reader_;
   Parameters parameters_;
+  CandidateEncoder encoder_;
   std::unique_ptr<const RerankNetwork> network_;
   std::size_t position_ = 0;
   InputScale scale_;
@@ -130,14 +137,23 @@ class Reranker final : public Policy {
 
 }  // namespace
 
-NetworkSize network_size(const CandidateReader& reader, const Schema& schema) {
-  NetworkSize size{reader.encoder().n_inputs(), schema.n_modules()};
+NetworkSize network_size(const CandidateReader& reader, const Schema& schema,
+                         const OrdererTraining& training) {
+  NetworkSize size{static_cast<std::size_t>(training.width), reader.encoder().n_inputs(),
+                   schema.n_modules()};
   const std::vector<std::string>& order =
       schema.curated_order.empty() ? schema.modules : schema.curated_order;
   size.initial_rank.assign(schema.n_modules(), order.size());
   for (std::size_t rank = 0; rank < order.size(); ++rank)
     size.initial_rank[schema.module_index(order[rank])] = rank;
   return size;
+}
+
+RerankerConfig::RerankerConfig() {
+  training.width = 8;
+  training.steps = 1500;
+  training.learning_rate = 0.003;
+  training.weight_decay = 5;
 }
 
 Fields RerankerConfig::fields() {

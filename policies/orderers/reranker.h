@@ -10,25 +10,28 @@
 #include "policies/orderers/train.h"
 #include "sim/policy.h"
 
-// What re-rankers share: each gives a score to every candidate of a request, having seen them all,
-// and learns from the modules shown by a list-wise loss. A re-ranker is one .cc beside this file
-// with a network of its own.
+// What re-rankers share: each gives a score to every candidate of a request, having seen them all:
+// a linear one of the module's own, and what its network adds. It learns from the modules shown by
+// a list-wise loss. A re-ranker is one .cc beside this file with a network of its own.
 namespace rehearsal {
 
 /// What a network is built for.
 struct NetworkSize {
+  std::size_t width = 0;  // of a candidate
   std::size_t n_inputs = 0;
   std::size_t n_modules = 0;
   std::vector<std::size_t> initial_rank{};  // (n_modules) in the site's present order
 };
 
-NetworkSize network_size(const CandidateReader& reader, const Schema& schema);
+NetworkSize network_size(const CandidateReader& reader, const Schema& schema,
+                         const OrdererTraining& training);
 
 class RerankNetwork {
  public:
   virtual ~RerankNetwork() = default;
-  /// Scores of a batch's candidates. Returns: (n_rows, 1); what absent rows hold does not count.
-  virtual Tape::Node scores(Tape& tape, const CandidateBatch& batch) const = 0;
+  /// What the others on the page add to the scores of a batch's candidates, 0 before it has learnt.
+  /// Args: e: (n_rows, width).  Returns: (n_rows, 1); what absent rows hold does not count.
+  virtual Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node e) const = 0;
 };
 
 /// Keys that every re-ranker has.
@@ -39,6 +42,7 @@ struct RerankerConfig {
   std::string position = "additive";
   ServeConfig serving;
 
+  RerankerConfig();
   Fields fields();
 };
 

@@ -77,24 +77,20 @@ class InducedBlock {
 class SetRank final : public RerankNetwork {
  public:
   SetRank(Parameters& parameters, const NetworkSize& size, const SetRankConfig& config)
-      : encoder_(parameters, size.n_inputs, size.n_modules, config.reranker.training.hidden,
-                 static_cast<std::size_t>(config.reranker.training.width)),
-        score_(parameters, "score", encoder_.width(), 1) {
+      : score_(parameters.zeros("score", size.width, 1)) {
     for (std::int64_t b = 0; b < config.blocks; ++b)
-      blocks_.emplace_back(parameters, "block" + std::to_string(b), encoder_.width(),
+      blocks_.emplace_back(parameters, "block" + std::to_string(b), size.width,
                            static_cast<std::size_t>(config.heads),
                            static_cast<std::size_t>(config.inducing));
   }
 
-  Tape::Node scores(Tape& tape, const CandidateBatch& batch) const override {
-    Tape::Node x = encoder_.on(tape, batch);
+  Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node x) const override {
     for (const InducedBlock& block : blocks_) x = block.on(tape, x, batch);
-    return score_.on(tape, x);
+    return tape.multiply(x, tape.parameter(score_));
   }
 
  private:
-  CandidateEncoder encoder_;
-  Dense score_;
+  std::size_t score_;
   std::vector<InducedBlock> blocks_;
 };
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "policies/orderers/candidates.h"
-#include "policies/orderers/tape.h"
+#include "policies/orderers/layers.h"
 #include "sim/policy.h"
 
 namespace rehearsal {
@@ -17,6 +17,7 @@ struct OrdererTraining {
   std::int64_t batch = 256;
   double learning_rate = 0.01;
   double weight_decay = 0.3;
+  double validation_share = 0.1;
 
   Fields fields();
 };
@@ -26,14 +27,19 @@ struct OrdererTraining {
 /// Returns: the loss, summed over the pages.
 using PageLoss = std::function<double(Tape& tape, std::span<const std::uint32_t> pages, int epoch)>;
 
+CandidateEncoder candidate_encoder(Parameters& parameters, const CandidateReader& reader,
+                                   const Schema& schema, const OrdererTraining& training,
+                                   std::size_t n_base);
+
 /// Descends a loss by Adam with decoupled decay (Loshchilov and Hutter, ICLR 2019), the rate
 /// falling linearly to 0. The pages are passed as often as the steps need, each time in an order of
-/// its own (Draw::kTraining).
-/// Args: pages: which to learn from; none: nothing is learnt.
-/// Returns: mean loss a page, by pass.
+/// its own (Draw::kTraining). Ten times it is asked how the users kept for validation
+/// (Draw::kAssignment) fare, and what was best for them is kept.
+/// Args: use: pages to learn from and validate on; none: nothing is learnt.
+/// Returns: mean loss a page, as it was when asked: of the users kept, else of the training.
 /// Raises: Error(kRuntime) when the loss is no longer finite.
-std::vector<double> train_on_pages(std::vector<std::uint32_t> pages, const OrdererTraining& options,
-                                   const PageLoss& loss, const FitContext& context,
-                                   Parameters& parameters);
+std::vector<double> train_on_pages(const OrderedPages& pages, std::span<const std::uint32_t> use,
+                                   const OrdererTraining& options, const PageLoss& loss,
+                                   const FitContext& context, Parameters& parameters);
 
 }  // namespace rehearsal

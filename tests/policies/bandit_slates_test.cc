@@ -4,6 +4,7 @@
 #include "policies/online/tied_slates.h"
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/rules.h"
 #include "tests/catch.h"
 #include "tests/sim/slate_checks.h"
 
@@ -46,4 +47,40 @@ TEST_CASE("normal draws are ordered with their exact probabilities", "[online]")
   CHECK(testing::probability(*slates, 1, {0, 1}) ==
         Approx(0.5 * std::erfc(-z / std::sqrt(2))).margin(1e-10));
   CHECK_THROWS_AS(make_normal_draws({0, 1}, {1}, {0.0}, {0.0}), Error);
+}
+
+TEST_CASE("ties and normal draws under rules are their orders filtered, by going through all",
+          "[online]") {
+  // Choice 1 stands at position 1; of 0, 2 and 4 at most one, or none is limited.
+  const Offsets offsets{0, 5};
+  for (const bool limited : {false, true}) {
+    const auto rules = std::make_shared<SlateRules>(
+        offsets,
+        std::vector<std::uint16_t>{SlateRules::kFree, 1, SlateRules::kFree, SlateRules::kFree,
+                                   SlateRules::kFree},
+        limited ? std::vector<std::uint8_t>{1, 0, 1, 0, 1} : std::vector<std::uint8_t>(5, 0), 1);
+    std::vector<std::unique_ptr<SlateDistribution>> orders;
+    orders.push_back(make_tied(offsets, {5}, {2, 1, 2, 2, 1}));
+    orders.push_back(make_tied(offsets, {5}, {1, 1, 1, 1, 1}));
+    if (!limited)
+      orders.push_back(
+          make_normal_draws(offsets, {5}, {0, 0.2, -0.1, 0.4, 0.3}, {1, 0.3, 0.5, 0.2, 0.8}));
+    for (const auto& order : orders) {
+      const auto restricted = restrict_slates(*order, rules, {3});
+      testing::check_against_enumeration(*restricted, 0, 1e-8);
+      std::map<testing::Slate, double> filtered;
+      for (const testing::Slate& whole : testing::all_slates(5, 5)) {
+        testing::Slate slate(3);
+        filter_order(*rules, 0, whole, slate);
+        filtered[slate] += testing::probability(*order, 0, whole);
+      }
+      for (const testing::Slate& slate : testing::all_slates(5, 3))
+        CHECK(testing::probability(*restricted, 0, slate) == Approx(filtered[slate]).margin(1e-8));
+    }
+    if (limited)
+      CHECK_THROWS_WITH(
+          restrict_slates(*make_normal_draws(offsets, {5}, {0, 0, 0, 0, 0}, {1, 1, 1, 1, 1}), rules,
+                          {3}),
+          Catch::Contains("cannot be held to a limit"));
+  }
 }

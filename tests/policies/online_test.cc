@@ -366,6 +366,14 @@ TEST_CASE("bandits refuse keys and logs that cannot be", "[online]") {
   CHECK_THROWS_WITH(items->distribution(batch.requests), Catch::Contains("takes no ranker"));
 }
 
+TEST_CASE("a bandit that is held to constraints learns on", "[online]") {
+  const auto policy = bandit("kl_ucb", "constraints: {pinned: {beta: 0}}");
+  const LogBatch batch = played(*policy, 0, 50);
+  for (std::size_t i = 0; i < batch.size(); ++i) CHECK(batch.pages.shown(i)[0] == 1);
+  policy->update(batch);
+  CHECK(policy->state().at("displays").values[1] == 50);
+}
+
 TEST_CASE("items are arms wherever they stand, and only those shown count", "[online]") {
   const auto policy = bandit("kl_ucb", "arms: items");
   LogBatch batch = small::log(300, 0, *policy, Rng(2));

@@ -79,7 +79,11 @@ OrderedPages logged_pages(std::uint32_t n) {
                             CandidateReader(site()));
 }
 
-NetworkSize size_of_site() { return network_size(CandidateReader(site()), site()); }
+OrdererTraining narrow() {
+  OrdererTraining training;
+  training.width = 4;
+  return training;
+}
 
 std::vector<std::uint32_t> first_rows(std::size_t n) {
   std::vector<std::uint32_t> rows(n);
@@ -239,7 +243,7 @@ TEST_CASE("an evaluator's loss has the gradient of finite differences", "[ordere
     config.training.hidden = {4};
     config.pair_width = 3;
     config.sees = sees;
-    PageEvaluator evaluator(config, CandidateReader(site()), site().n_modules());
+    PageEvaluator evaluator(config, CandidateReader(site()), site());
     draw(evaluator.parameters());
     const std::vector<std::uint32_t> rows = first_rows(12);
     check_differences(evaluator.parameters(), [&](Tape& tape) {
@@ -252,7 +256,7 @@ TEST_CASE("an evaluator values a page as its own outputs on the log say", "[orde
   const OrderedPages pages = logged_pages(10);
   EvaluatorConfig config;
   config.sees = "around";
-  PageEvaluator evaluator(config, CandidateReader(site()), site().n_modules());
+  PageEvaluator evaluator(config, CandidateReader(site()), site());
   draw(evaluator.parameters());
   const std::vector<std::uint32_t> rows = first_rows(10);
   const std::vector<PageEffects> effects = evaluator.effects(pages.candidates, rows);
@@ -273,7 +277,9 @@ namespace {
 
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
-      : network(parameters, size_of_site(), {}, 4, recurrent),
+      : network(parameters,
+                candidate_encoder(parameters, CandidateReader(site()), site(), narrow(), 1),
+                network_size(CandidateReader(site()), site(), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }
@@ -355,8 +361,10 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(site()), site().n_modules());
+  PageEvaluator evaluator({}, CandidateReader(site()), site());
   draw(evaluator.parameters());
+  const std::vector<float> more = numbers(evaluator.parameters().values().size());
+  for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];
   const std::vector<std::uint32_t> rows{1};
   const PageEffects effects = evaluator.effects(pages.candidates, rows)[0];
   // Minus the expected value, over every page.

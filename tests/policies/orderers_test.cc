@@ -68,6 +68,7 @@ TEST_CASE("orderers that know what stands above find nearly the best pages", "[o
   for (const std::string& keys :
        {evaluator, evaluator + ", sees: around",
         std::string("type: pointer, purchase_weight: 0, steps: 200, reinforce_steps: 300, "
+                    "learning_rate: 0.01, "
                     "evaluator: {steps: 500}")}) {
     INFO(keys);
     const double share = logged().share(*logged().fitted(keys));
@@ -85,8 +86,9 @@ TEST_CASE("orderers that score a candidate among all of them learn good pages", 
         "pointer, learn: supervised, decoder: one_step",
         "pointer, learn: log, reinforce_steps: 100"}) {
     INFO(keys);
-    const double share =
-        logged().share(*logged().fitted("type: " + keys + ", purchase_weight: 0, steps: 300"));
+    const double share = logged().share(*logged().fitted(
+        "type: " + keys +
+        ", purchase_weight: 0, steps: 300, learning_rate: 0.01, weight_decay: 0.3"));
     CHECK(share > random + 0.05);
     CHECK(share <= 1);
   }
@@ -161,6 +163,26 @@ TEST_CASE("an orderer is the same after saving, with its propensities", "[ordere
       CHECK(recommend(*loaded, requests, Rng(6), &after).module == pages.module);
       CHECK(before.pscore == after.pscore);
     }
+}
+
+TEST_CASE("an orderer under rules keeps them, and finds the best page that does", "[orderers]") {
+  const RequestBatch requests = effects::requests(60, Rng(9), 70000);
+  for (const std::string type : {"setrank", "pointer", "evaluator_generator"})
+    for (const std::string serve : {"best", "sample"}) {
+      INFO(type << " " << serve);
+      const std::string keys = "type: " + type + quick(type) + ", serve: " + serve;
+      const auto ruled = logged().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
+      const PageBatch pages = recommend(*ruled, requests, Rng(6), nullptr);
+      for (std::size_t i = 0; i < requests.size(); ++i)
+        CHECK((pages.shown(i)[0] == 4) == (requests.n_eligible(i) == 5));
+      for (const double p : propensities(*ruled, requests, pages).pscore) CHECK((p > 0 && p <= 1));
+    }
+  // Below epsilon the best two are still not substitutes.
+  const std::string keys = "type: evaluator_generator, purchase_weight: 0, steps: 500, beam: 100";
+  const auto ruled = logged().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
+  const PageBatch pages = recommend(*ruled, requests, Rng(6), nullptr);
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (requests.n_eligible(i) == 5) CHECK(pages.shown(i)[1] + pages.shown(i)[2] != 1);
 }
 
 TEST_CASE("an orderer says what it cannot learn from or serve", "[orderers]") {
