@@ -5,6 +5,7 @@
 
 #include "analysis/estimator_choice.h"
 #include "analysis/evaluation_estimates.h"
+#include "analysis/session_returns.h"
 #include "analysis/sessions.h"
 #include "sim/core/error.h"
 #include "sim/engine/ordered_reduce.h"
@@ -45,14 +46,18 @@ EstimatorRequests requested(const std::vector<std::string>& names, const Policy*
 }
 
 /// The same of sessions, which are asked for by name: none is chosen.
-EstimatorRequests requested_of_sessions(const std::vector<std::string>& names) {
+SessionRequests requested_of_sessions(const std::vector<std::string>& names) {
   const std::string where = "estimators of sessions";
   for (const std::string& name : names)
     if (name.ends_with("auto"))
       throw Error(ErrorKind::kInput,
                   fmt::format("{}: {} chooses among estimators of pages; expected {}", where, name,
                               fmt::join(session_estimators().names(), ", ")));
-  EstimatorRequests out{chosen_for_sessions(names, where), {}};
+  return chosen_for_sessions(names, where);
+}
+
+EstimatorRequests as_requests(const SessionRequests& sessions) {
+  EstimatorRequests out{sessions.estimators, {}};
   for (std::size_t e = 0; e < out.scored.size(); ++e)
     out.asked.push_back({out.scored[e].name, {e}, false});
   return out;
@@ -166,6 +171,8 @@ void plan_sessions(const EvaluateOptions& options, EvaluationPlan& plan) {
   plan.needs = {};
   plan.needs.page = true;
   plan.needs.items = items;
+  plan.needs.direct = plan.sessions.modelled() || plan.sessions.marginal();
+  plan.session_folds = {plan.rng, 2, false};
 }
 
 EvaluationSums sum_all(const EvaluationPlan& plan, const EvaluateOptions& options) {
@@ -185,6 +192,31 @@ EvaluationSums sum_all(const EvaluationPlan& plan, const EvaluateOptions& option
   return total;
 }
 
+/// Fitted Q and state weights, from a pass of their own.
+void learn_sessions(const EvaluateOptions& options, EvaluationPlan& plan) {
+  EvaluationPlan learning = plan;
+  learning.learns_sessions = true;
+  learning.n_bootstrap = 0;
+  for (const SessionMoments& moments : sum_all(learning, options).session_moments)
+    plan.session_models.emplace_back(moments);
+}
+
+/// Appends what is read off the distributions of returns, policy by policy.
+void add_distributions(const EvaluationPlan& plan, const SessionRows& rows,
+                       const EvaluateOptions& options,
+                       std::vector<std::vector<Estimate>>& estimates) {
+  for (std::size_t c = 0; c < plan.candidates.size(); ++c)
+    for (std::size_t m = 0; m < plan.metrics.size(); ++m)
+      for (const CdfEstimator each : plan.sessions.distributions) {
+        const std::vector<Estimate> own = distribution_estimates(
+            each,
+            {rows.user, rows.total[m], rows.weight[c], rows.value[c * plan.metrics.size() + m]},
+            plan.metrics[m] + "_per_session", options.confidence,
+            static_cast<std::size_t>(options.n_bootstrap), plan.rng);
+        estimates[c].insert(estimates[c].end(), own.begin(), own.end());
+      }
+}
+
 }  // namespace
 
 std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const LogInfo& info,
@@ -202,8 +234,9 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.rng = rng;
   choose_rounds(info, behavior, options, plan);
   const bool sessions = options.session_discount.has_value();
-  const EstimatorRequests requests = sessions ? requested_of_sessions(options.estimators)
-                                              : requested(options.estimators, plan.behavior);
+  if (sessions) plan.sessions = requested_of_sessions(options.estimators);
+  const EstimatorRequests requests =
+      sessions ? as_requests(plan.sessions) : requested(options.estimators, plan.behavior);
   const ChoiceRule& rule = choice_rule(options.selection);
   const std::vector<Estimator>& entries = requests.scored;
   plan.needs = needs_of(entries, candidates, plan.behavior);
@@ -211,14 +244,21 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   if (sessions) plan_sessions(options, plan);
   add_targets(entries, baseline, plan);
   plan_interval(options, plan);
-  if (plan.needs.direct) plan.outcome_models = outcome_models(rounds, rng, options);
+  if (sessions && plan.needs.direct)
+    learn_sessions(options, plan);
+  else if (plan.needs.direct)
+    plan.outcome_models = outcome_models(rounds, rng, options);
   const EvaluationSums sums = sum_all(plan, options);
   const Choose choose = [&](std::size_t /*candidate*/, const EstimatorRequest& request,
                             std::span<const Estimate> members) {
     return choose_estimate(request, members, sums.n_users, rule);
   };
-  return answer_requests(requests, target_estimates(plan, sums, options, baseline),
-                         candidates.size(), choose);
+  std::vector<std::vector<Estimate>> out(candidates.size());
+  if (!requests.asked.empty())
+    out = answer_requests(requests, target_estimates(plan, sums, options, baseline),
+                          candidates.size(), choose);
+  add_distributions(plan, sums.session_rows, options, out);
+  return out;
 }
 
 }  // namespace rehearsal

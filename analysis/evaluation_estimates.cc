@@ -290,8 +290,7 @@ class Finisher {
     for (const Need need : target.estimator.entry->needs) {
       if (need == Need::kQHat || need == Need::kPscore) continue;
       const bool by_slot = need == Need::kCascade || need == Need::kItemPosition;
-      std::span<const WeightStats> own(stats + stats_index(plan_, need, 0),
-                                       by_slot ? plan_.n_slots : 1);
+      std::span<const WeightStats> own(stats + stats_of(target, need), by_slot ? plan_.n_slots : 1);
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
       set_weight_diagnostics(own, sums_.n_rounds, out, unit());
     }
@@ -307,6 +306,14 @@ class Finisher {
     }
     if (sums_.n_users < 30)
       out.warnings.push_back(fmt::format("only {} users: intervals need more", sums_.n_users));
+  }
+
+  /// Sessions may read other weights in the place of those of a page at its position.
+  std::size_t stats_of(const Target& target, Need need) const {
+    if (!plan_.session_discount || need != Need::kItemPosition) return stats_index(plan_, need, 0);
+    const PageShare share = session_estimators().at(target.estimator.name).share;
+    if (share == PageShare::kMarginal) return marginal_stats_index(plan_, 0);
+    return stats_index(plan_, share == PageShare::kSoFar ? Need::kCascade : need, 0);
   }
 
   SupportGap support_gap(std::size_t candidate) const {

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "analysis/sessions.h"
+#include "analysis/session_columns.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
 #include "sim/metrics.h"
@@ -18,7 +18,7 @@ constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in 
 class Chunk {
  public:
   Chunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
-      : plan_(plan), cache_(cache), sums_(sums) {}
+      : plan_(plan), cache_(cache), sums_(sums), columns_(plan) {}
 
   /// Args: rows: of whole users.
   void add(const LogBatch& shard, std::span<const std::uint32_t> rows) {
@@ -30,10 +30,11 @@ class Chunk {
     index_users();
     weigh_behavior();
     score_outcomes();
+    if (!plan_.learns_sessions && !plan_.sessions.distributions.empty()) add_returns();
     users_.assign(n_users_ * plan_.n_columns, 0.0);
     for (const std::size_t user : user_of_) users_[user * plan_.n_columns] += 1;
     for (std::size_t c = 0; c < plan_.candidates.size(); ++c) add_candidate(c);
-    sums_.add_users(plan_, ids_, users_);
+    if (!plan_.learns_sessions) sums_.add_users(plan_, ids_, users_);
   }
 
  private:
@@ -111,6 +112,9 @@ class Chunk {
       weights_.item_position = std::move(weights_.page);
       weights_.page = std::move(own.whole);
       weights_.cascade = std::move(own.so_far);
+      if (plan_.learns_sessions) return columns_.learn(session_view(), sums_.session_moments[c]);
+      if (!plan_.session_models.empty()) columns_.fill(session_view(), c);
+      add_session_rows(c);
     }
     add_stats(c);
     if (plan_.needs.support) add_gap(c);
@@ -132,7 +136,36 @@ class Chunk {
         rounds.direct = direct_;
       }
       for (std::size_t e = 0; e < per_metric; ++e)
-        add_terms(plan_.targets[(c * plan_.metrics.size() + m) * per_metric + e], rounds);
+        add_terms(
+            plan_.targets[(c * plan_.metrics.size() + m) * per_metric + e],
+            sessions() ? columns_.of(*plan_.sessions.entries[e], m, weights_, rounds) : rounds);
+    }
+  }
+
+  // --- sessions -----------------------------------------------------------------
+
+  SessionView session_view() const {
+    return {requests(), batch_, logged_, sessions_, weights_, rewards_};
+  }
+
+  void add_returns() {
+    SessionRows& rows = sums_.session_rows;
+    for (std::size_t s = 0; s + 1 < sessions_.size(); ++s) {
+      rows.user.push_back(batch_.requests.user[sessions_[s]]);
+      for (std::size_t m = 0; m < rewards_.size(); ++m)
+        rows.total[m].push_back(std::accumulate(rewards_[m].begin() + sessions_[s],
+                                                rewards_[m].begin() + sessions_[s + 1], 0.0));
+    }
+  }
+
+  void add_session_rows(std::size_t c) {
+    if (plan_.sessions.distributions.empty()) return;
+    SessionRows& rows = sums_.session_rows;
+    rows.weight[c].insert(rows.weight[c].end(), weights_.page.begin(), weights_.page.end());
+    for (std::size_t m = 0; m < columns_.initial_values().size(); ++m) {
+      const std::vector<double>& own = columns_.initial_values()[m];
+      std::vector<double>& value = rows.value[c * plan_.metrics.size() + m];
+      value.insert(value.end(), own.begin(), own.end());
     }
   }
 
@@ -160,6 +193,9 @@ class Chunk {
     add_pages(Need::kPseudoInverse, weights_.pseudo_inverse);
     add_slots(Need::kCascade, weights_.cascade);
     add_slots(Need::kItemPosition, weights_.item_position);
+    for (std::size_t s = 0; !plan_.session_models.empty() && s + 1 < sessions_.size(); ++s)
+      for (std::size_t i = sessions_[s]; i < sessions_[s + 1]; ++i)
+        stats[marginal_stats_index(plan_, i - sessions_[s])].add(columns_.marginal()[i]);
   }
 
   void add_gap(std::size_t c) {
@@ -192,6 +228,7 @@ class Chunk {
   std::vector<std::vector<double>> shown_;    // [metric] (slots)
   std::vector<std::vector<double>> rewards_;  // [metric] (slots)
   std::vector<double> direct_, terms_;
+  SessionColumns columns_;
 };
 
 void add_some(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
@@ -266,7 +303,13 @@ std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot)
   }
 }
 
-std::size_t n_stats(const EvaluationPlan& plan) { return 2 + 2 * plan.n_slots; }
+std::size_t marginal_stats_index(const EvaluationPlan& plan, std::size_t page) {
+  return 2 + 2 * plan.n_slots + page;
+}
+
+std::size_t n_stats(const EvaluationPlan& plan) {
+  return 2 + (plan.session_models.empty() ? 2 : 3) * plan.n_slots;
+}
 
 EvaluationSums::EvaluationSums(const EvaluationPlan& plan)
     : columns(plan.n_columns, 0.0),
@@ -276,6 +319,14 @@ EvaluationSums::EvaluationSums(const EvaluationPlan& plan)
       calibration(plan.outcome_models.size()) {
   for (const Target& target : plan.targets)
     moments.emplace_back(target.n_moments() * target.n_moments(), 0.0);
+  if (plan.learns_sessions)
+    session_moments.assign(plan.candidates.size(),
+                           SessionMoments(SessionFeatures(*plan.rounds.schema, plan.decision),
+                                          static_cast<std::size_t>(plan.session_folds.n_folds),
+                                          plan.n_slots, plan.metrics.size()));
+  session_rows.total.resize(plan.metrics.size());
+  session_rows.weight.resize(plan.candidates.size());
+  session_rows.value.resize(plan.candidates.size() * plan.metrics.size());
 }
 
 void EvaluationSums::add(const EvaluationSums& other) {
@@ -292,6 +343,19 @@ void EvaluationSums::add(const EvaluationSums& other) {
   add_all(gap, other.gap);
   for (std::size_t m = 0; m < calibration.size(); ++m) calibration[m].add(other.calibration[m]);
   users.insert(users.end(), other.users.begin(), other.users.end());
+  for (std::size_t c = 0; c < session_moments.size(); ++c)
+    session_moments[c].add(other.session_moments[c]);
+  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  session_rows.user.insert(session_rows.user.end(), other.session_rows.user.begin(),
+                           other.session_rows.user.end());
+  for (std::size_t m = 0; m < session_rows.total.size(); ++m)
+    append(session_rows.total[m], other.session_rows.total[m]);
+  for (std::size_t c = 0; c < session_rows.weight.size(); ++c)
+    append(session_rows.weight[c], other.session_rows.weight[c]);
+  for (std::size_t v = 0; v < session_rows.value.size(); ++v)
+    append(session_rows.value[v], other.session_rows.value[v]);
 }
 
 void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,

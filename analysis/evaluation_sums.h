@@ -9,6 +9,8 @@
 #include "analysis/decision.h"
 #include "analysis/diagnostics.h"
 #include "analysis/evaluate.h"
+#include "analysis/session_models.h"
+#include "analysis/sessions.h"
 #include "analysis/weights.h"
 
 namespace rehearsal {
@@ -42,8 +44,12 @@ struct EvaluationPlan {
   std::size_t n_modules = 1;  // choices with names
   WeightNeeds needs;
   std::optional<double> session_discount{};  // set: units are sessions, n_slots pages at most
-  const Policy* behavior = nullptr;          // of the rounds used; null: not known
-  int component = -1;  // >= 0: only its rounds, with behavior's own propensities
+  SessionRequests sessions{};                // of them, in the order of each metric's targets
+  bool learns_sessions = false;              // the pass gathers moments for the models of sessions
+  std::vector<SessionModels> session_models{};  // by candidate; empty: none is read
+  CrossFitting session_folds{};
+  const Policy* behavior = nullptr;  // of the rounds used; null: not known
+  int component = -1;                // >= 0: only its rounds, with behavior's own propensities
   std::size_t n_bootstrap = 0;
   bool keep_users = false;  // for intervals that are made of users' rows
   Rng rng{0};
@@ -56,19 +62,31 @@ void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
 std::size_t n_stats(const EvaluationPlan& plan);
+/// The same of a session's pages in their states.
+std::size_t marginal_stats_index(const EvaluationPlan& plan, std::size_t page);
+
+/// Sessions one by one, for the distribution of their returns.
+struct SessionRows {
+  std::vector<std::uint32_t> user;          // (sessions)
+  std::vector<std::vector<double>> total;   // [metric] (sessions)
+  std::vector<std::vector<double>> weight;  // [candidate] (sessions)
+  std::vector<std::vector<double>> value;   // [candidate * metrics + metric] (sessions) V(s_0)
+};
 
 /// Sufficient sums of some rounds. A user's rounds are never split.
 struct EvaluationSums {
   double n_rounds = 0;  // or sessions
   double n_users = 0;
-  std::vector<double> columns;               // (n_columns)
-  std::vector<std::vector<double>> moments;  // [target] (n_moments, n_moments), of users' sums
-  std::vector<double> bootstrap;             // (n_bootstrap, n_columns)
-  std::vector<WeightStats> stats;            // (candidates, n_stats)
-  std::vector<double> gap;                   // (candidates, n_slots, n_modules) unsupported mass
-  double n_shown = 0;                        // slots
-  std::vector<CalibrationSums> calibration;  // by metric, of q_hat; empty: no q_hat
-  std::vector<double> users;                 // (n_users, n_columns) where plan.keep_users
+  std::vector<double> columns;                  // (n_columns)
+  std::vector<std::vector<double>> moments;     // [target] (n_moments, n_moments), of users' sums
+  std::vector<double> bootstrap;                // (n_bootstrap, n_columns)
+  std::vector<WeightStats> stats;               // (candidates, n_stats)
+  std::vector<double> gap;                      // (candidates, n_slots, n_modules) unsupported mass
+  double n_shown = 0;                           // slots
+  std::vector<CalibrationSums> calibration;     // by metric, of q_hat; empty: no q_hat
+  std::vector<double> users;                    // (n_users, n_columns) where plan.keep_users
+  std::vector<SessionMoments> session_moments;  // by candidate, where plan.learns_sessions
+  SessionRows session_rows;                     // where distributions are wanted
 
   explicit EvaluationSums(const EvaluationPlan& plan);
   void add(const EvaluationSums& other);

@@ -99,6 +99,25 @@ Interval gamma_exponential(const IntervalInput& in, const IntervalOptions& optio
   return {in.value, lower.lower(), 1 - upper.lower()};
 }
 
+/// Either side is a bound from below: of w r, and of w (1 - r), whose means add up to 1.
+Interval hcope(const IntervalInput& in, const IntervalOptions& options) {
+  std::vector<double> rest(in.weights.begin(), in.weights.end());
+  for (std::size_t u = 0; u < rest.size(); ++u) rest[u] = std::max(0.0, rest[u] - in.terms[u]);
+  const double delta = (1 - options.confidence) / 2;
+  return {in.value, std::max(0.0, hcope_lower(in.terms, delta)),
+          std::min(1.0, 1 - hcope_lower(rest, delta))};
+}
+
+Interval clopper_pearson(const IntervalInput& in, const IntervalOptions& options) {
+  if (!(in.max_weight > 0))
+    throw Error(ErrorKind::kInput, "needs the largest importance weight possible (max_weight)");
+  double sum = 0;
+  for (const double term : in.terms) sum += term;
+  const Interval found = vw_clopper_pearson_interval(sum, in.n_units, std::max(1.0, in.max_weight),
+                                                     options.confidence);
+  return {in.value, found.low, found.high};
+}
+
 std::vector<IntervalEntry> table() {
   using Reads = IntervalReads;
   return {
@@ -134,6 +153,12 @@ std::vector<IntervalEntry> table() {
        "at all times at once, for snips: no bound on weights; needs the range of rewards alone",
        "Howard et al., Annals of Statistics 2021; Karampatziakis et al., ICML 2021",
        Reads::kWeighted, gamma_exponential},
+      {"hcope", "for snips: bounds of clipped weighted rewards; needs the range of rewards alone",
+       "Thomas et al., AAAI 2015", Reads::kWeighted, hcope},
+      {"clopper_pearson",
+       "for snips of rewards of 0 or 1: exact where no weight differs from 1; with others a "
+       "heuristic, sum(w r) / max_weight successes of n / max_weight",
+       "Clopper and Pearson, Biometrika 1934; VowpalWabbit", Reads::kWeighted, clopper_pearson},
   };
 }
 

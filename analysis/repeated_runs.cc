@@ -48,17 +48,26 @@ RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
   return test;
 }
 
+/// The mean of `before`; one run varies as those of `now` do.
+Moments stored_moments(const std::vector<double>& before, const Moments& now) {
+  if (before.size() > 1) return moments(before);
+  REHEARSAL_CHECK(before.size() == 1);
+  return {1, before[0], now.variance * now.n};
+}
+
 }  // namespace
 
 RunsTest test_worse(const std::vector<double>& now, const std::vector<double>& before,
                     double margin, double alpha, double power) {
   const Moments a = moments(now);
-  const Moments b = moments(before);
+  const Moments b = stored_moments(before, a);
   RunsTest test;
   test.value = a.mean - b.mean;
   const double variance = a.variance + b.variance;
   test.standard_error = std::sqrt(variance);
-  if (variance > 0)
+  if (variance > 0 && b.n == 1)
+    test.degrees = a.n - 1;
+  else if (variance > 0)
     test.degrees = variance * variance /
                    (a.variance * a.variance / (a.n - 1) + b.variance * b.variance / (b.n - 1));
   const double t = t_quantile(1 - alpha, test.degrees);

@@ -97,6 +97,20 @@ Json policy(const PolicyResult& p) {
   return out;
 }
 
+Json online(const OnlineResults& o) {
+  Json out{{"metric", o.metric},   {"best", o.best},   {"pages", o.pages},
+           {"batches", o.batches}, {"delay", o.delay}, {"policies", Json::array()}};
+  for (const OnlineResult& p : o.policies)
+    out["policies"].push_back({{"name", p.name},
+                               {"learns", p.learns},
+                               {"rounds", p.rounds},
+                               {"expected", p.expected},
+                               {"sampled", p.sampled},
+                               {"best", p.best},
+                               {"regret", p.regret}});
+  return out;
+}
+
 // --- reading -----------------------------------------------------------------
 
 /// A place in the text, for messages.
@@ -136,6 +150,15 @@ struct Place {
     const Place value = at(key);
     if (!value.node.is_boolean()) value.refuse("is not true or false");
     return value.node.get<bool>();
+  }
+  std::vector<double> numbers(const std::string& key) const {
+    const Place list = at(key);
+    std::vector<double> out;
+    list.each([&](const Place& value) {
+      if (!value.node.is_number()) value.refuse("is not a number");
+      out.push_back(value.node.get<double>());
+    });
+    return out;
   }
   template <class F>
   void each(F&& f) const {
@@ -248,6 +271,23 @@ PolicyResult policy_from(const Place& p) {
   return out;
 }
 
+OnlineResults online_from(const Place& p) {
+  OnlineResults out{p.text("metric"),   p.text("best"),   p.count("pages"),
+                    p.count("batches"), p.count("delay"), {}};
+  p.at("policies").each([&](const Place& each) {
+    OnlineResult& policy = out.policies.emplace_back();
+    policy.name = each.text("name");
+    policy.learns = each.flag("learns");
+    for (const double n : each.numbers("rounds"))
+      policy.rounds.push_back(static_cast<std::uint64_t>(n));
+    policy.expected = each.numbers("expected");
+    policy.sampled = each.numbers("sampled");
+    policy.best = each.numbers("best");
+    policy.regret = each.numbers("regret");
+  });
+  return out;
+}
+
 }  // namespace
 
 std::string to_string(Verdict verdict) {
@@ -273,6 +313,7 @@ std::string to_json(const Results& results) {
            {"baseline", results.baseline},
            {"policies", Json::array()}};
   for (const PolicyResult& p : results.policies) out["policies"].push_back(policy(p));
+  if (results.online) out["online"] = online(*results.online);
   return out.dump(2) + "\n";
 }
 
@@ -295,6 +336,7 @@ Results from_json(const std::string& text, const std::string& file) {
   out.behavior_policy = top.at("log").text("behavior_policy");
   out.baseline = top.text("baseline");
   top.at("policies").each([&](const Place& p) { out.policies.push_back(policy_from(p)); });
+  if (top.has("online")) out.online = online_from(top.at("online"));
   return out;
 }
 

@@ -104,6 +104,27 @@ struct PolicyResult {
   std::string reason;
 };
 
+/// What a policy earned in the online experiment, batch by batch; sums over a batch's pages.
+struct OnlineResult {
+  std::string name;
+  bool learns = false;                // while it serves
+  std::vector<std::uint64_t> rounds;  // (n_batches) pages shown
+  std::vector<double> expected;       // (n_batches) exact, of the pages shown
+  std::vector<double> sampled;        // (n_batches) what users did
+  std::vector<double> best;           // (n_batches) exact, of the best pages for the same requests
+  std::vector<double> regret;         // (n_batches) cumulated best - expected
+};
+
+/// The online experiment: policies learn while they serve.
+struct OnlineResults {
+  std::string metric;
+  std::string best;           // the policy that regret is measured against
+  std::uint64_t pages = 0;    // of a batch
+  std::uint64_t batches = 0;  // updates
+  std::uint64_t delay = 0;    // batches by which feedback comes late
+  std::vector<OnlineResult> policies;
+};
+
 /// What a run found: results.json, schema "rehearsal.results/1".
 struct Results {
   std::string scenario;
@@ -114,6 +135,7 @@ struct Results {
   std::string behavior_policy;
   std::string baseline;
   std::vector<PolicyResult> policies;
+  std::optional<OnlineResults> online{};
 };
 
 /// Deterministic text: same results, same bytes. Raises: from_json Error(kInput) naming the key.

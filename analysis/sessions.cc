@@ -1,5 +1,6 @@
 #include "analysis/sessions.h"
 
+#include <algorithm>
 #include <span>
 
 namespace rehearsal {
@@ -20,20 +21,58 @@ const Registry<SessionEstimatorEntry>& session_estimators() {
            "Horvitz and Thompson, JASA 1952", "iips"},
           {"snpage_wise", "the same divided by their mean at each page",
            "Swaminathan and Joachims, NIPS 2015", "sniips"},
+          {"dr", "fitted Q, corrected by weights of the pages so far: right whatever the model",
+           "Jiang and Li, ICML 2016", "dr", PageShare::kSoFar, true},
+          {"sndr", "dr with weights divided by their mean at each page",
+           "Thomas and Brunskill, ICML 2016", "sndr", PageShare::kSoFar, true},
+          {"mis",
+           "weights of each page and of its state: right where the context tells the user's state",
+           "Xie et al., NeurIPS 2019", "iips", PageShare::kMarginal},
+          {"snmis", "mis with weights divided by their mean at each page",
+           "Xie et al., NeurIPS 2019", "sniips", PageShare::kMarginal},
+          {"mdr", "fitted Q, corrected by weights of each page and of its state",
+           "Kallus and Uehara, JMLR 2020", "dr", PageShare::kMarginal, true},
+          {"snmdr", "mdr with weights divided by their mean at each page",
+           "Kallus and Uehara, JMLR 2020", "sndr", PageShare::kMarginal, true},
+          {"fqe", "fitted Q alone: biased where it is wrong", "Le et al., ICML 2019", "dm",
+           PageShare::kPage, true},
       });
   return registry;
 }
 
-std::vector<Estimator> chosen_for_sessions(const std::vector<std::string>& names,
-                                           const std::string& where) {
-  std::vector<Estimator> out;
+bool SessionRequests::marginal() const {
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const auto* entry) { return entry->share == PageShare::kMarginal; });
+}
+
+bool SessionRequests::modelled() const {
+  const bool distribution = std::any_of(
+      distributions.begin(), distributions.end(),
+      [](CdfEstimator each) { return each != CdfEstimator::kTis && each != CdfEstimator::kSntis; });
+  return distribution || std::any_of(entries.begin(), entries.end(),
+                                     [](const auto* entry) { return entry->modelled; });
+}
+
+SessionRequests chosen_for_sessions(const std::vector<std::string>& names,
+                                    const std::string& where) {
+  SessionRequests out;
   const auto add = [&](const SessionEstimatorEntry& entry) {
-    out.push_back(parse_estimator(entry.of_pages));
-    out.back().name = entry.name;
+    out.entries.push_back(&entry);
+    out.estimators.push_back(parse_estimator(entry.of_pages));
+    out.estimators.back().name = entry.name;
   };
-  for (const std::string& name : names) add(session_estimators().at(name, where));
-  if (names.empty())
-    for (const SessionEstimatorEntry& entry : session_estimators().entries()) add(entry);
+  for (const std::string& name : names) {
+    const auto distribution =
+        std::find_if(std::begin(kCdfEstimators), std::end(kCdfEstimators),
+                     [&](CdfEstimator each) { return name_of(each) == name; });
+    if (distribution != std::end(kCdfEstimators))
+      out.distributions.push_back(*distribution);
+    else
+      add(session_estimators().at(name, where));
+  }
+  if (!names.empty()) return out;
+  for (const SessionEstimatorEntry& entry : session_estimators().entries()) add(entry);
+  out.distributions.push_back(CdfEstimator::kSntis);
   return out;
 }
 

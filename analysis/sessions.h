@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "analysis/estimators.h"
+#include "analysis/return_distribution.h"
 #include "sim/batch.h"
 #include "sim/core/registry.h"
 
 namespace rehearsal {
+
+/// The weight of a page by itself, of the pages so far, or of the page in its state.
+enum class PageShare : std::uint8_t { kPage, kSoFar, kMarginal };
 
 /// An estimator of the return of a session. A session is to its pages what a page is to its slots:
 /// whole-session weights are whole-page weights of that list, weights of the pages so far are
@@ -18,14 +22,28 @@ struct SessionEstimatorEntry {
   std::string summary;
   std::string source;
   std::string of_pages;  // in analysis/estimators.cc, with pages in the place of slots
+  PageShare share = PageShare::kPage;  // what it reads as item-position weights
+  /// Rewards are a page's own and the value of what follows, q_hat is fitted Q, direct V(s_0).
+  bool modelled = false;
 };
 
 /// Every one of them: names as in analysis/trajectories.h, and what takes each page by itself.
 const Registry<SessionEstimatorEntry>& session_estimators();
 
-/// Args: names: of session_estimators(); empty: all. Raises: Error(kInput) for an unknown name.
-std::vector<Estimator> chosen_for_sessions(const std::vector<std::string>& names,
-                                           const std::string& where);
+/// What a session evaluation is asked for.
+struct SessionRequests {
+  std::vector<const SessionEstimatorEntry*> entries;
+  std::vector<Estimator> estimators;        // of pages, by entry, with the entry's name
+  std::vector<CdfEstimator> distributions;  // of the return
+
+  bool marginal() const;  // any reads weights of pages in their states
+  bool modelled() const;  // any reads fitted Q
+};
+
+/// Args: names: of session_estimators() or of name_of(CdfEstimator); empty: all of the first, and
+///       cd_sntis. Raises: Error(kInput) for an unknown name.
+SessionRequests chosen_for_sessions(const std::vector<std::string>& names,
+                                    const std::string& where);
 
 /// Where sessions begin. Args: requests: ordered by (user, session, round).
 /// Returns: (sessions + 1) offsets into the rounds.

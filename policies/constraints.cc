@@ -33,6 +33,7 @@ class Constrained final : public Policy {
   bool reads_candidates() const override { return policy_->reads_candidates(); }
 
   void fit(const FitContext& context) override { policy_->fit(context); }
+  void update(const LogBatch& played) override { policy_->update(played); }
   Arrays state() const override { return policy_->state(); }
   void set_state(const Arrays& state) override { policy_->set_state(state); }
   std::map<std::string, const Policy*> parts() const override { return policy_->parts(); }

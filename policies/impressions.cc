@@ -224,7 +224,14 @@ void ItemInputs::fill_column(const Input& input, const ItemRows& rows, const Req
         refuse("requests carry no features of candidates, and the input " + input.name +
                " is declared");
       const float* column = requests.candidate_context.data() + input.index;
-      return each([&](std::size_t row) { return column[rows.candidate[row] * width]; });
+      return each([&](std::size_t row) {
+        const float value = column[rows.candidate[row] * width];
+        if (std::isfinite(value)) return value;
+        const std::size_t i = rows.request[row];
+        refuse(fmt::format("user {}, session {}, round {}: {} of item {} is missing",
+                           requests.user[i], requests.session[i], requests.round[i], input.name,
+                           rows.item[row]));
+      });
     }
     case Kind::kSlot:
       return each([&](std::size_t row) { return static_cast<float>(rows.slot[row]); });

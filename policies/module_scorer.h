@@ -10,8 +10,8 @@ namespace rehearsal {
 /// A trained module network (sim/trainer.h) without libtorch: what serving uses.
 class ModuleScorer {
  public:
-  /// Rows that are scored together; the last block is padded with zeros. With pages as columns of
-  /// the products, and always as many, a page's logits do not depend on its place in the batch.
+  /// Rows that are scored together, to stay in the cache. A page's logits do not depend on the rows
+  /// beside it (multiply, sim/core/products.h).
   static constexpr Eigen::Index kBlock = 64;
 
   /// Args: weights: as TrainedNetwork::weights; position logits are dropped.
@@ -23,15 +23,10 @@ class ModuleScorer {
   void score(const RowMatrixF& features, RowMatrixF& logits) const;
 
  private:
-  using Columns = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic>;  // a page a column
-
   struct Layer {
-    Columns weight;  // (width, fan_in)
-    Eigen::VectorXf bias;
+    RowMatrixF weight;  // (fan_in, width)
+    Eigen::RowVectorXf bias;
   };
-
-  /// Args: outputs: (n_tasks * n_modules, kBlock).
-  void score_block(Eigen::Ref<const Columns> inputs, std::vector<Columns>& outputs) const;
 
   std::vector<Layer> layers_;  // trunk, then the heads of all tasks
 };

@@ -22,7 +22,8 @@ struct OracleConfig {
   Fields fields() {
     return Fields()
         .choice("objective", objective, {"click", "purchase"},
-                "the exact expected clicks or purchases that a page is good for")
+                "the exact expected clicks or purchases that a page is good for; that an item is "
+                "good for in a world of one module")
         .choice("search", search, {"sort", "greedy", "beam", "brute_force"},
                 "sort: modules by their value alone on a page; greedy: slot by slot the module "
                 "that makes the page above and itself worth most; beam: the same with the best "
@@ -47,13 +48,77 @@ void end_page(PageBatch& pages) {
   pages.slot_offsets.push_back(static_cast<std::uint32_t>(pages.module.size()));
 }
 
-/// Pages that the user model values exactly: by modules alone, or by search over whole pages.
-class Oracle final : public Policy, public KnowsRules {
+/// What an oracle is told of users.
+struct Truth {
+  bool purchases;
+  const UserModel& users;
+
+  /// The objective slot by slot. Returns: (n_slots) of all pages.
+  /// Raises: Error(kInput) without a closed form.
+  std::vector<double> values(const RequestBatch& requests, const PageBatch& pages) const {
+    ExpectedBatch expected = users.expected(requests, pages);
+    std::vector<double>& value = purchases ? expected.purchase : expected.click;
+    if (value.size() != pages.module.size())
+      throw Error(ErrorKind::kInput, std::string("an oracle needs exact expected ") +
+                                         (purchases ? "purchases" : "clicks") +
+                                         ", which this user model does not have in closed form");
+    return std::move(value);
+  }
+};
+
+/// Page i: candidate number `e` alone, or the last one where there are no so many. Requests of one
+/// module.
+PageBatch single_item_pages(const RequestBatch& requests, std::size_t e) {
+  PageBatch pages;
+  pages.module = requests.module;
+  pages.slot_offsets = requests.module_offsets;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::size_t n = requests.candidate_offsets[i + 1] - requests.candidate_offsets[i];
+    if (n > 0)
+      pages.item.push_back(requests.candidate[requests.candidate_offsets[i] + std::min(e, n - 1)]);
+    pages.item_offsets.push_back(static_cast<std::uint32_t>(pages.item.size()));
+  }
+  return pages;
+}
+
+/// Items by their exact expected value in a list of their own: where looking further depends on
+/// what was clicked alone, the best list.
+class OracleItems final : public Ranker {
  public:
-  Oracle(OracleConfig config, const UserModel& user_model)
-      : config_(std::move(config)), user_model_(user_model) {}
+  explicit OracleItems(const Truth& truth) : truth_(truth) {}
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    REHEARSAL_CHECK(requests.module.size() == requests.size());
+    const Offsets& offsets = requests.candidate_offsets;
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      most = std::max<std::size_t>(most, offsets[i + 1] - offsets[i]);
+    std::vector<double> scores(requests.candidate.size());
+    for (std::size_t e = 0; e < most; ++e) {
+      const std::vector<double> values = truth_.values(requests, single_item_pages(requests, e));
+      for (std::size_t i = 0; i < requests.size(); ++i)
+        if (offsets[i] + e < offsets[i + 1]) scores[offsets[i] + e] = values[i];
+    }
+    return make_deterministic(offsets, item_positions(requests), std::move(scores));
+  }
+  bool deterministic() const override { return true; }
+
+ private:
+  Truth truth_;
+};
+
+/// Pages that the user model values exactly: by modules alone, or by search over whole pages. In a
+/// world of one module the items are what is ordered.
+class Oracle final : public Policy, public KnowsRules {
+ public:
+  Oracle(OracleConfig config, const Truth& truth, bool of_items)
+      : config_(std::move(config)), truth_(truth), of_items_(of_items) {
+    if (of_items) set_ranker(std::make_shared<OracleItems>(truth));
+  }
+
+  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+    // A list world may hide nothing but who the user is.
+    if (of_items_) return order_by_score(requests, std::vector<double>(requests.module.size()));
     if (!requests.latents)
       throw Error(ErrorKind::kInput,
                   "an oracle reads the hidden features of requests, and these have none: it can "
@@ -64,18 +129,6 @@ class Oracle final : public Policy, public KnowsRules {
   void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
 
  private:
-  /// The objective slot by slot. Returns: (n_slots) of all pages.
-  std::vector<double> values(const RequestBatch& requests, const PageBatch& pages) const {
-    const bool purchases = config_.objective == "purchase";
-    ExpectedBatch expected = user_model_.expected(requests, pages);
-    std::vector<double>& value = purchases ? expected.purchase : expected.click;
-    if (value.size() != pages.module.size())
-      throw Error(ErrorKind::kInput, std::string("an oracle needs exact expected ") +
-                                         (purchases ? "purchases" : "clicks") +
-                                         ", which this user model does not have in closed form");
-    return std::move(value);
-  }
-
   /// Modules by their value on a page of their own, at slot 0. With places that differ by a factor
   /// alone and no effect of one module on another this is the best page.
   std::unique_ptr<SlateDistribution> sorted(const RequestBatch& requests) const {
@@ -89,7 +142,7 @@ class Oracle final : public Policy, public KnowsRules {
           add_module(requests, i, requests.module_offsets[i] + e, pages);
         end_page(pages);
       }
-      const std::vector<double> value = values(requests, pages);
+      const std::vector<double> value = truth_.values(requests, pages);
       for (std::size_t i = 0; i < requests.size(); ++i)
         if (e < requests.n_eligible(i))
           scores[requests.module_offsets[i] + e] = value[pages.slot_offsets[i]];
@@ -161,7 +214,7 @@ class Oracle final : public Policy, public KnowsRules {
         cells.push_back(&cell);
       }
     }
-    const std::vector<double> value = values(repeated(requests, i, cells.size()), pages);
+    const std::vector<double> value = truth_.values(repeated(requests, i, cells.size()), pages);
     for (std::size_t page = 0; page < cells.size(); ++page)
       for (std::size_t slot = pages.slot_offsets[page]; slot < pages.slot_offsets[page + 1]; ++slot)
         *cells[page] += value[slot];
@@ -175,7 +228,8 @@ class Oracle final : public Policy, public KnowsRules {
   }
 
   OracleConfig config_;
-  const UserModel& user_model_;
+  Truth truth_;
+  bool of_items_;
   std::shared_ptr<const PageRules> rules_;
 };
 
@@ -189,7 +243,11 @@ std::unique_ptr<Policy> make_oracle(const PluginConfig& config, const PolicyCont
     config.refuse("type",
                   "an oracle needs the user model of its scenario; it cannot be made for a log or "
                   "loaded from a folder");
-  return std::make_unique<Oracle>(read, *context.user_model);
+  const bool of_items = context.schema.n_modules() == 1;
+  if (of_items && read.search != "sort")
+    config.refuse("search", "in a world of one module items are sorted by their value alone");
+  return std::make_unique<Oracle>(read, Truth{read.objective == "purchase", *context.user_model},
+                                  of_items);
 }
 
 }  // namespace rehearsal

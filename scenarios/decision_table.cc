@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "scenarios/run_online.h"
 #include "scenarios/segment_table.h"
 
 namespace rehearsal {
@@ -219,6 +220,7 @@ std::string decision_table(const Scenario& scenario, const Results& results) {
         estimators_table(scenario, results), exploration(results),
         noise_table(results, rule.metric)})
     if (!part.empty()) text += "\n" + part;
+  if (results.online) text += "\n" + online_table(*results.online);
   return text;
 }
 

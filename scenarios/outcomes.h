@@ -22,5 +22,8 @@ const Registry<OutcomeEntry>& outcomes();
 
 /// What `estimate.outcome` asks for.
 OutcomeOptions outcome_options(const OutcomeStep& step);
+/// The same from "TYPE", "TYPE:FOLDS" or "TYPE:FOLDS:CALIBRATE", as the command line has it.
+/// Raises: Error(kInput).
+OutcomeOptions parse_outcome(const std::string& text);
 
 }  // namespace rehearsal

@@ -7,6 +7,7 @@
 #include "analysis/segments.h"
 #include "policies/policies.h"
 #include "scenarios/outcomes.h"
+#include "scenarios/run_online.h"
 #include "scenarios/run_steps.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
@@ -236,6 +237,8 @@ Results run_scenario(const Scenario& scenario, const RunFolder& folder, const Ru
               [&] { estimate_step(scenario, setup, reader, options, results.policies); });
   }
   steps.run("live", [&] { live_step(scenario, setup, options, results.policies); });
+  if (!scenario.online.policies.empty())
+    steps.run("online", [&] { online_step(scenario, setup, folder, options, results); });
   steps.run("judge", [&] { judge_step(scenario, results.policies); });
   check_interrupt();
   if (!options.keep_log) std::filesystem::remove_all(folder.log());

@@ -32,7 +32,8 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
 /// Nothing is in it but what a run writes, and its first file is one that a run wrote.
 bool is_run(const fs::path& folder) {
   static const std::vector<std::string> known{"scenario.yaml", "log",         "policies",
-                                              "run.log",       "timing.json", "results.json"};
+                                              "online",        "regret.csv",  "run.log",
+                                              "timing.json",   "results.json"};
   for (const fs::path& entry : entries_of(folder)) {
     const std::string name = entry.filename().string();
     const bool ours = std::any_of(known.begin(), known.end(), [&](const std::string& one) {

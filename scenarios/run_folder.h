@@ -9,6 +9,8 @@ namespace rehearsal {
 ///   scenario.yaml   resolved, with the seed and the program's version; written first
 ///   log/            the simulated log
 ///   policies/NAME/  what each policy learnt, and the catalogue it is served with
+///   online/NAME/    what each bandit knew at the end of an online experiment
+///   regret.csv      its regret curves
 ///   run.log         what happened when
 ///   timing.json     seconds a step
 ///   results.json    written last: a folder without it is not a whole run
@@ -21,6 +23,8 @@ class RunFolder {
   std::filesystem::path log() const { return path_ / "log"; }
   std::filesystem::path policies() const { return path_ / "policies"; }
   std::filesystem::path policy(const std::string& name) const { return policies() / name; }
+  std::filesystem::path online(const std::string& name) const { return path_ / "online" / name; }
+  std::filesystem::path regret() const { return path_ / "regret.csv"; }
   std::filesystem::path run_log() const { return path_ / "run.log"; }
   std::filesystem::path timing() const { return path_ / "timing.json"; }
   std::filesystem::path results() const { return path_ / "results.json"; }

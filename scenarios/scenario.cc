@@ -28,7 +28,8 @@ Fields top_fields(Scenario& scenario) {
       .group("log", scenario.log.fields(), "who wrote the log, and how much of it")
       .group("estimate", scenario.estimate.fields(), "off-policy scores from the log")
       .group("live", scenario.live.fields(), "the experiment that knows the truth")
-      .group("gate", scenario.gate.fields(), "who may go live");
+      .group("gate", scenario.gate.fields(), "who may go live")
+      .group("online", scenario.online.fields(), "bandits that learn while they serve");
 }
 
 /// The node at a key of the tree; undefined where absent.
@@ -211,6 +212,13 @@ void check_baseline(const Scenario& scenario, const NameCheck& check) {
     check.refuse("live", "baseline", "'" + baseline.name + "' needs the truth and has no estimate");
 }
 
+void check_online(const Scenario& scenario, const NameCheck& check) {
+  const OnlineStep& step = scenario.online;
+  if (step.policies.empty()) return;
+  for (const std::string& name : step.policies) check.policy("online", "policies", name);
+  check.policy("online", "best", step.best);
+}
+
 void check_no_repeats(const std::string& section, const std::string& key,
                       const std::vector<std::string>& names, const NameCheck& check) {
   const std::set<std::string> distinct(names.begin(), names.end());
@@ -244,6 +252,9 @@ void check_names(const Scenario& scenario, const NameCheck& check) {
   check_behavior(scenario, check);
   check_baseline(scenario, check);
   check_gate(scenario, check);
+  check_online(scenario, check);
+  if (!scenario.online.policies.empty())
+    check_no_repeats("online", "policies", scenario.online.policies, check);
 }
 
 }  // namespace
@@ -329,6 +340,7 @@ std::string to_yaml(const Scenario& scenario) {
   root["users"] = resolved(scenario.users, user_models().at(scenario.users.type).describe());
   for (const PolicySpec& policy : scenario.policies) root["policies"].push_back(resolved(policy));
   for (const char* key : {"log", "estimate", "live", "gate"}) root[key] = tables[key];
+  if (!scenario.online.policies.empty()) root["online"] = tables["online"];
   return YAML::Dump(root) + "\n";
 }
 

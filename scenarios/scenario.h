@@ -86,6 +86,18 @@ struct GateStep {
   Fields fields();
 };
 
+/// `online:` an experiment in which bandits learn while they serve.
+struct OnlineStep {
+  std::vector<std::string> policies;  // empty: there is none
+  std::string best;
+  std::string metric = "ctr";
+  std::int64_t batches = 100;
+  std::int64_t pages = 1000;
+  std::int64_t delay = 0;
+  std::string start = "fresh";
+  Fields fields();
+};
+
 /// A scenario file, checked: every name in it is known and every number in range.
 struct Scenario {
   std::string name = "scenario";
@@ -99,6 +111,7 @@ struct Scenario {
   EstimateStep estimate;
   LiveStep live;
   GateStep gate;
+  OnlineStep online;
 
   /// Index into policies. Args: name: known.
   std::size_t index_of(const std::string& policy) const;

@@ -63,6 +63,22 @@ Fields LiveStep::fields() {
       .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is measured, a page");
 }
 
+Fields OnlineStep::fields() {
+  return Fields()
+      .add("policies", policies,
+           "who serves, each the same users; bandits learn meanwhile, the others stay as they are. "
+           "None: no such experiment. Shares of regret are of the first one's")
+      .add("best", best, "the policy whose pages regret is measured against, an oracle")
+      .choice("metric", metric, ::rehearsal::metrics().names(), "what regret is of")
+      .add("batches", batches, 1, 1'000'000, "how often bandits learn")
+      .add("pages", pages, 1, kMostPages, "pages of a batch, which a policy serves unchanged")
+      .add("delay", delay, 0, 1'000'000,
+           "batches by which what happened comes late: batch b + 1 is served with what was learnt "
+           "up to batch b - delay")
+      .choice("start", start, {"fresh", "log"},
+              "bandits start with what they were given, or with what they learnt from the log");
+}
+
 Fields GateStep::fields() {
   return Fields()
       .choice("metric", rule.metric, ::rehearsal::metrics().names(), "whose lift decides")

@@ -15,15 +15,19 @@ Setup build(const Scenario& scenario) {
   segment_features(setup.world->schema(), scenario.estimate.segments, "estimate.segments");
   setup.users =
       user_models().at(scenario.users.type).make(scenario.users.config(), *setup.world, world_rng);
-  PolicyContext context{setup.world->schema(), setup.rng, nullptr, {}};
-  for (const PolicySpec& spec : scenario.policies) {
-    const bool oracle = policies().at(spec.plugin.type).needs_truth;
-    context.user_model = oracle ? setup.users.get() : nullptr;
-    std::shared_ptr<Policy> policy = make_policy(spec.plugin.node, spec.plugin.source, context);
-    context.others[spec.name] = policy;
-    setup.policies.push_back(std::move(policy));
-  }
+  for (std::size_t i = 0; i < scenario.policies.size(); ++i)
+    setup.policies.push_back(build_again(scenario, setup, i));
   return setup;
+}
+
+std::shared_ptr<Policy> build_again(const Scenario& scenario, const Setup& setup,
+                                    std::size_t index) {
+  const PolicySpec& spec = scenario.policies[index];
+  PolicyContext context{setup.world->schema(), setup.rng, nullptr, {}};
+  if (policies().at(spec.plugin.type).needs_truth) context.user_model = setup.users.get();
+  for (std::size_t i = 0; i < index; ++i)
+    context.others[scenario.policies[i].name] = setup.policies[i];
+  return make_policy(spec.plugin.node, spec.plugin.source, context);
 }
 
 }  // namespace rehearsal

@@ -25,4 +25,9 @@ struct Setup {
 /// Raises: Error(kInput) for what a plug-in refuses.
 Setup build(const Scenario& scenario);
 
+/// A policy of the scenario once more, untrained; those it refers to are the setup's.
+/// Args: index: into the scenario's policies.
+std::shared_ptr<Policy> build_again(const Scenario& scenario, const Setup& setup,
+                                    std::size_t index);
+
 }  // namespace rehearsal

@@ -96,6 +96,8 @@ void keep_arms(Tree& tree, const Study& study) {
   if (study.arms.empty()) return;
   const Scenario whole = parse_scenario(tree);
   std::set<std::string> kept{whole.log.policy, whole.live.baseline};
+  kept.insert(whole.online.policies.begin(), whole.online.policies.end());
+  if (!whole.online.policies.empty()) kept.insert(whole.online.best);
   std::vector<std::string> known;
   for (const PolicySpec& policy : whole.policies) known.push_back(policy.name);
   for (const std::string& arm : study.arms) {

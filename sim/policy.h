@@ -66,6 +66,10 @@ class Policy {
 
   /// Learns from a log. The default learns nothing.
   virtual void fit(const FitContext& /*context*/) {}
+  /// Learns from rounds that it played itself, on top of what it knows; between two calls it stays
+  /// as it is, so that its propensities are exact for a whole batch. The default learns nothing.
+  /// Args: played: in the order played, without latents; propensities may be absent.
+  virtual void update(const LogBatch& /*played*/) {}
   /// What was learnt, complete: set_state(state()) gives the same scores.
   virtual Arrays state() const { return {}; }
   virtual void set_state(const Arrays& /*state*/) {}
@@ -112,6 +116,7 @@ struct PolicyEntry {
   std::string summary;
   std::string source;
   bool learns = false;       // fit() needs a log
+  bool online = false;       // update() learns while it serves, and it serves before it has learnt
   bool needs_truth = false;  // an oracle: lives in a simulation only, cannot be scored from a log
   bool has_pscore = true;    // without, it cannot be a behaviour policy
   std::vector<FieldDescription> (*describe)() = nullptr;

@@ -11,12 +11,16 @@ namespace rehearsal {
 
 namespace {
 
-double mean_distance(const RowMatrix& rows, const std::vector<std::uint16_t>& a,
-                     const std::vector<std::uint16_t>& b) {
-  double sum = 0;
-  for (const std::uint16_t i : a)
-    for (const std::uint16_t j : b) sum += (rows.row(i) - rows.row(j)).norm();
-  return sum / static_cast<double>(a.size() * b.size());
+struct Cluster {
+  std::vector<std::uint16_t> members;
+  Eigen::RowVectorXd mean;
+};
+
+/// What joining two adds to the sum of squared distances from the means.
+double added(const Cluster& a, const Cluster& b) {
+  const auto n_a = static_cast<double>(a.members.size());
+  const auto n_b = static_cast<double>(b.members.size());
+  return n_a * n_b / (n_a + n_b) * (a.mean - b.mean).squaredNorm();
 }
 
 }  // namespace
@@ -61,7 +65,7 @@ std::size_t ClusterConfig::n_clusters(std::size_t n_modules) const {
 std::vector<std::uint16_t> ClusterConfig::assign(const Schema& schema,
                                                  const RewardModel& rewards) const {
   if (cluster_of.empty())
-    return average_linkage(rewards.coefficients(), n_clusters(schema.n_modules()));
+    return ward_clusters(rewards.coefficients(), n_clusters(schema.n_modules()));
   std::vector<std::uint16_t> out;
   for (const std::string& name : schema.modules)
     out.push_back(static_cast<std::uint16_t>(cluster_of.at(name)));
@@ -91,27 +95,33 @@ std::vector<double> cluster_pscores(const Training& training, const Schema& sche
   return out;
 }
 
-std::vector<std::uint16_t> average_linkage(const RowMatrix& rows, std::size_t n_clusters) {
-  std::vector<std::vector<std::uint16_t>> clusters;
-  for (std::uint16_t i = 0; i < rows.rows(); ++i) clusters.push_back({i});
+std::vector<std::uint16_t> ward_clusters(const RowMatrix& rows, std::size_t n_clusters) {
+  std::vector<Cluster> clusters;
+  for (std::uint16_t i = 0; i < rows.rows(); ++i) clusters.push_back({{i}, rows.row(i)});
   while (clusters.size() > n_clusters) {
     std::size_t first = 0;
     std::size_t second = 1;
-    double least = mean_distance(rows, clusters[0], clusters[1]);
+    double least = added(clusters[0], clusters[1]);
     for (std::size_t a = 0; a < clusters.size(); ++a)
       for (std::size_t b = a + 1; b < clusters.size(); ++b) {
-        const double distance = mean_distance(rows, clusters[a], clusters[b]);
-        if (distance >= least) continue;
-        least = distance;
+        const double more = added(clusters[a], clusters[b]);
+        if (more >= least) continue;
+        least = more;
         first = a;
         second = b;
       }
-    clusters[first].insert(clusters[first].end(), clusters[second].begin(), clusters[second].end());
+    Cluster& into = clusters[first];
+    const Cluster& from = clusters[second];
+    const auto n = static_cast<double>(into.members.size() + from.members.size());
+    const double share = static_cast<double>(from.members.size()) / n;
+    const Eigen::RowVectorXd step = share * (from.mean - into.mean);
+    into.mean += step;
+    into.members.insert(into.members.end(), from.members.begin(), from.members.end());
     clusters.erase(clusters.begin() + static_cast<std::ptrdiff_t>(second));
   }
   std::vector<std::uint16_t> out(static_cast<std::size_t>(rows.rows()));
   for (std::size_t c = 0; c < clusters.size(); ++c)
-    for (const std::uint16_t row : clusters[c]) out[row] = static_cast<std::uint16_t>(c);
+    for (const std::uint16_t row : clusters[c].members) out[row] = static_cast<std::uint16_t>(c);
   return out;
 }
 

@@ -29,9 +29,9 @@ std::vector<double> cluster_pscores(const Training& training, const Schema& sche
                                     const NamedPolicy& behavior,
                                     const std::vector<std::uint16_t>& cluster_of);
 
-/// Rows by average linkage on Euclidean distances (Sokal and Michener, 1958), the nearest two
-/// clusters joined until so many are left; clusters are numbered by their first row.
-/// Args: n_clusters: at least 1.
-std::vector<std::uint16_t> average_linkage(const RowMatrix& rows, std::size_t n_clusters);
+/// Rows whose clusters vary least inside: those two are joined, until so many are left, that add
+/// least to the sum of squared distances from the means (Ward, JASA 1963). Clusters are numbered by
+/// their first row. Args: n_clusters: at least 1.
+std::vector<std::uint16_t> ward_clusters(const RowMatrix& rows, std::size_t n_clusters);
 
 }  // namespace rehearsal

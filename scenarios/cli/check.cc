@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <set>
 
 #include "scenarios/cli/commands.h"
 #include "scenarios/run_folder.h"
@@ -50,10 +51,19 @@ class RunsFolder {
   bool kept_;
 };
 
+std::string stored_in(const Suite& suite) {
+  std::set<std::string> paths;
+  for (const SuiteCase& one : suite.cases)
+    paths.insert(one.baseline.empty() ? suite.baseline : one.baseline);
+  std::string text;
+  for (const std::string& path : paths) text += "Stored in " + path + "\n";
+  return text;
+}
+
 int check(const CheckCommand& command) {
   const Suite suite = load_suite(command.suite, command.first_seed);
   // A baseline that is not there is found before anything runs.
-  Baseline baseline = command.update ? Baseline() : load_baseline(suite.baseline);
+  Baseline baseline = command.update ? Baseline() : load_baselines(suite);
   const RunsFolder folder(command.out);
   const std::unique_ptr<ProgressSink> progress = make_progress();
   std::vector<CaseFacts> facts;
@@ -61,12 +71,12 @@ int check(const CheckCommand& command) {
     facts.push_back(facts_of(suite.cases[c], folder.path() / std::to_string(c),
                              {command.threads, progress.get()}));
   if (command.update) {
-    baseline = baseline_of(suite, facts);
-    save_baseline(suite.baseline, baseline);
+    save_baselines(suite, facts);
+    baseline = load_baselines(suite);
   }
   const SuiteReport report = judge(suite, facts, baseline);
   if (!command.junit.empty()) write_text_atomically(command.junit, to_junit(report));
-  print(to_text(report) + (command.update ? "Stored in " + suite.baseline + "\n" : ""));
+  print(to_text(report) + (command.update ? stored_in(suite) : ""));
   return report.n_failed() > 0 ? 1 : 0;
 }
 

@@ -4,12 +4,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include "analysis/page_behavior.h"
 #include "analysis/segments.h"
 #include "analysis/sessions.h"
 #include "policies/policies.h"
 #include "scenarios/action_log.h"
 #include "scenarios/arrays/arrays.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/outcomes.h"
 #include "scenarios/segment_table.h"
 #include "sim/core/error.h"
 #include "sim/core/version.h"
@@ -28,6 +30,7 @@ struct EvaluateCommand {
   std::vector<std::string> q_hat_expected;
   std::vector<std::string> segments;
   std::string baseline;
+  std::string outcome;
   std::string layout;
   std::string out;
   EvaluateOptions how;  // what single recommendations and pages share
@@ -95,10 +98,11 @@ std::unique_ptr<ActionTable> behavior_table(const EvaluateCommand& command,
 
 Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
                      const std::vector<Named>& policies) {
-  if (command.sessions || !command.how.metrics.empty() || !command.segments.empty())
+  if (command.sessions || !command.how.metrics.empty() || !command.segments.empty() ||
+      !command.outcome.empty())
     throw Error(ErrorKind::kInput,
-                "--sessions, --metrics, --segments: serve logs of pages; this one holds single "
-                "recommendations, which are scored by clicks a round");
+                "--sessions, --metrics, --segments, --outcome: serve logs of pages; this one holds "
+                "single recommendations, which are scored by clicks a round");
   const bool estimated = command.behavior == "estimated";
   const ActionSource log = source_of_actions(
       reader, estimated ? estimate_behavior(reader, command.how.threads) : nullptr);
@@ -154,10 +158,10 @@ Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
                 "to the log");
-  if (command.behavior != "logged")
+  if (command.behavior != "logged" && command.behavior != "estimated")
     throw Error(ErrorKind::kInput,
-                fmt::format("--behavior {}: serves logs of single recommendations; pages are "
-                            "scored by logged propensities",
+                fmt::format("--behavior {}: serves logs of single recommendations; expected logged "
+                            "or estimated",
                             command.behavior));
   std::vector<std::shared_ptr<Policy>> made;
   std::vector<Candidate> candidates;
@@ -173,13 +177,27 @@ Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
     if (!first.responses.purchase.empty()) options.metrics.push_back("ptr");
   }
   if (command.sessions) options.session_discount = command.discount;
+  if (!command.outcome.empty()) options.outcome = parse_outcome(command.outcome);
   options.progress = progress.get();
   const int baseline = static_cast<int>(baseline_of(command, policies));
   const Rng rng(reader.info().seed);
   const auto features = segment_features(reader.schema(), command.segments, "--segments");
-  return {evaluate(reader, candidates, nullptr, baseline, rng, options),
-          evaluate_segments(source_of(reader), reader.info(), candidates, nullptr, baseline, rng,
-                            options, features)};
+  RoundSource rounds = source_of(reader);
+  std::unique_ptr<Policy> behavior;
+  if (command.behavior == "estimated") {
+    behavior = estimate_page_behavior(rounds, rng, options.threads);
+    rounds = with_propensities_of(*behavior, std::move(rounds));
+  }
+  Scores scores{evaluate(rounds, reader.info(), candidates, nullptr, baseline, rng, options),
+                evaluate_segments(rounds, reader.info(), candidates, nullptr, baseline, rng,
+                                  options, features)};
+  for (std::vector<Estimate>& estimates : scores.estimates)
+    for (Estimate& each : estimates)
+      if (behavior)
+        each.warnings.push_back(
+            "propensities are estimated as those of one Plackett-Luce policy: the interval leaves "
+            "out their error");
+  return scores;
 }
 
 std::string table(const Results& results) {
@@ -236,11 +254,12 @@ int evaluate_file(const EvaluateCommand& command) {
   const EvaluateOptions& how = command.how;
   if (!command.policies.empty() || !command.q_hat.empty() || !command.q_hat_expected.empty() ||
       !command.baseline.empty() || command.behavior != "logged" || command.sessions ||
-      command.discount != 1 || !how.metrics.empty() || !command.segments.empty())
+      command.discount != 1 || !how.metrics.empty() || !command.segments.empty() ||
+      !command.outcome.empty())
     throw Error(ErrorKind::kInput,
                 "--layout: the arrays say what is judged; --policy, --behavior, --q-hat, "
-                "--q-hat-expected, --baseline, --metrics, --segments, --sessions and --discount "
-                "serve logs");
+                "--q-hat-expected, --baseline, --metrics, --segments, --outcome, --sessions and "
+                "--discount serve logs");
   if (how.interval != plain.interval || how.selection != plain.selection ||
       !how.reward_range.empty() || how.max_weight != plain.max_weight ||
       how.n_bootstrap != plain.n_bootstrap)
@@ -320,9 +339,10 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->type_name("NAME=uniform|DIR|FILE.h5:DATASET")
       ->allow_extra_args(false);
   sub->add_option("--behavior", command->behavior,
-                  "Of single recommendations: propensities as logged, or estimated from the "
-                  "context by a cross-fitted multinomial logistic regression; or, for --selection "
-                  "pas_if, as logged and for every action: uniform, or a stored distribution")
+                  "Propensities as logged, or estimated from the context, cross-fitted: of single "
+                  "recommendations by a multinomial logistic regression, of pages as those of a "
+                  "Plackett-Luce policy. For --selection pas_if, of every action: uniform, or a "
+                  "stored distribution")
       ->type_name("logged|estimated|uniform|FILE.h5:DATASET");
   sub->add_option("--q-hat", command->q_hat,
                   "Expected reward of each action, in the shapes of a distribution")
@@ -332,6 +352,10 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "actions; repeatable")
       ->type_name("NAME=FILE.h5:DATASET")
       ->allow_extra_args(false);
+  sub->add_option("--outcome", command->outcome,
+                  "The reward model of pages: a name of 'rehearsal list outcomes', folds of users, "
+                  "and none, platt or isotonic")
+      ->type_name("TYPE[:FOLDS[:CALIBRATE]]");
   sub->add_option("--estimators", command->how.estimators,
                   "Names of 'rehearsal list estimators', a hyper-parameter after an underscore "
                   "(dr_clip_10); dr_clip_auto chooses it, auto the estimator too, and says why; "

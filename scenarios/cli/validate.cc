@@ -7,6 +7,7 @@
 #include "scenarios/setup.h"
 #include "scenarios/suite/suite.h"
 #include "sim/core/error.h"
+#include "sim/encoder.h"
 
 namespace rehearsal {
 
@@ -16,9 +17,14 @@ struct ValidateOptions {
   std::string file;
   ScenarioOptions scenario;
   bool resolved = false;
+  bool inputs = false;
 };
 
 int validate_distillation(const ValidateOptions& options, const Tree& tree) {
+  if (options.inputs)
+    throw Error(ErrorKind::kInput, options.file +
+                                       ": --inputs is for a scenario of one world; this one is of "
+                                       "distillation");
   const DistillationScenario scenario = parse_distillation(tree);
   check_distillation(scenario);
   print(options.resolved
@@ -65,9 +71,10 @@ int validate(const ValidateOptions& options) {
   if (const Tree file = load_tree(options.file); file.root.IsMap()) {
     const std::string what = validate_others(options, file.root);
     if (!what.empty()) {
-      if (options.resolved || !options.scenario.seed.empty())
-        throw Error(ErrorKind::kInput,
-                    options.file + ": --resolved and --seed are for scenarios; this is " + what);
+      if (options.resolved || options.inputs || !options.scenario.seed.empty())
+        throw Error(
+            ErrorKind::kInput,
+            options.file + ": --resolved, --inputs and --seed are for scenarios; this is " + what);
       print(options.file + ": " + what + "\n");
       return 0;
     }
@@ -75,7 +82,14 @@ int validate(const ValidateOptions& options) {
   const Tree tree = options.scenario.tree(options.file);
   if (is_distillation(tree)) return validate_distillation(options, tree);
   const Scenario scenario = parse_scenario(tree);
-  build(scenario);
+  const Setup setup = build(scenario);
+  if (options.inputs) {
+    const Encoder encoder(setup.world->schema());
+    std::string names;
+    for (const std::string& name : encoder.names()) names += name + "\n";
+    print(names);
+    return 0;
+  }
   print(options.resolved ? to_yaml(scenario)
                          : options.file + ": a valid scenario, '" + scenario.name + "', with " +
                                std::to_string(scenario.policies.size()) + " policies\n");
@@ -93,10 +107,13 @@ void add_validate(CLI::App& app, Action& action) {
   command->footer(
       example("  rehearsal validate scenarios/item_page.yaml\n"
               "  rehearsal validate scenarios/item_page.yaml --set log.pages=2000000 --resolved\n"
+              "  rehearsal validate scenarios/item_page.yaml --inputs\n"
               "  rehearsal validate scenarios/studies/item_page_worlds.yaml"));
   command->add_option("scenario", options->file, "A file")->required();
   add_scenario_options(*command, options->scenario);
   command->add_flag("--resolved", options->resolved, "Print the scenario with every key");
+  command->add_flag("--inputs", options->inputs,
+                    "Print the names of what networks are given of a request, in order");
   command->callback([options, &action] { action = [options] { return validate(*options); }; });
 }
 

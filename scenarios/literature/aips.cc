@@ -7,6 +7,7 @@
 #include "analysis/influence_tree.h"
 #include "analysis/slate_estimators.h"
 #include "scenarios/literature/makers.h"
+#include "scenarios/literature/oracle_tree.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
 #include "sim/core/error.h"
@@ -16,9 +17,11 @@ namespace rehearsal {
 namespace {
 
 constexpr std::size_t kBehaviors = 6;
+constexpr std::uint16_t kAnew = 2;  // sessions of logs that the published tree is grown on
 
 struct AipsConfig {
-  std::int64_t rounds = 8000, actions = 3, length = 8, features = 5, truth_rounds = 20000;
+  std::int64_t rounds = 8000, actions = 3, length = 8, features = 5, oracle_logs = 10,
+               truth_rounds = 20000;
   double deviation = 0.5, interaction = 8, mix = 0.6, epsilon = 0.3;
   std::string world = "published";
 
@@ -36,6 +39,9 @@ struct AipsConfig {
         .choice("world", world, {"published", "drawn"},
                 "interactions and logging policy: those of the published seed, for three items, or "
                 "drawn anew")
+        .add("oracle_logs", oracle_logs, 0, 1000,
+             "drawn anew for aips_oracle, the published tree, which knows the true value; 0: left "
+             "out")
         .add("truth_rounds", truth_rounds, 100, 100000000,
              "contexts that the true value is taken on");
   }
@@ -96,23 +102,7 @@ class Aips final : public Benchmark {
 
   Trial run(const Rng& rng) const override {
     const World world = make_world(rng);
-    Log log;
-    std::vector<double> expected(l_);
-    std::vector<std::uint16_t> slate(l_);
-    for (std::uint32_t i = 0; i < n_; ++i) {
-      const Turn turn{UserId{i}, 0, 0};
-      const User user = draw_user(rng, turn, world);
-      draw_slate(rng, turn, world.mu, slate);
-      rewards(world, user, slate, expected);
-      Stream response = rng.stream(Draw::kResponse, turn);
-      for (std::size_t k = 0; k < l_; ++k) {
-        log.reward.push_back(expected[k] + c_.deviation * normal_from(response()));
-        log.ratio.push_back(world.pi[slate[k]] / world.mu[slate[k]]);
-      }
-      log.behavior.push_back(user.behavior);
-      log.context.insert(log.context.end(), user.context.begin(), user.context.end());
-    }
-    return estimate(rng, world, log, value(rng, world));
+    return estimate(rng, world, draw(rng, world, 0), value(rng, world));
   }
 
  private:
@@ -125,6 +115,26 @@ class Aips final : public Benchmark {
     std::vector<double> context, p_behavior;
     std::size_t behavior = 0;
   };
+
+  Log draw(const Rng& rng, const World& world, std::uint16_t session) const {
+    Log log;
+    std::vector<double> expected(l_);
+    std::vector<std::uint16_t> slate(l_);
+    for (std::uint32_t i = 0; i < n_; ++i) {
+      const Turn turn{UserId{i}, session, 0};
+      const User user = draw_user(rng, turn, world);
+      draw_slate(rng, turn, world.mu, slate);
+      rewards(world, user, slate, expected);
+      Stream response = rng.stream(Draw::kResponse, turn);
+      for (std::size_t k = 0; k < l_; ++k) {
+        log.reward.push_back(expected[k] + c_.deviation * normal_from(response()));
+        log.ratio.push_back(world.pi[slate[k]] / world.mu[slate[k]]);
+      }
+      log.behavior.push_back(user.behavior);
+      log.context.insert(log.context.end(), user.context.begin(), user.context.end());
+    }
+    return log;
+  }
 
   World make_world(const Rng& rng) const {
     Stream stream = rng.stream(Draw::kWorld, {});
@@ -240,7 +250,27 @@ class Aips final : public Benchmark {
         sum += weight(world, log, i, k, log.behavior[i]) * log.reward[i * l_ + k];
     trial.add("aips_true", sum / static_cast<double>(n_), truth);
     trial.add("aips", adaptive(rng, world, log), truth);
+    if (c_.oracle_logs > 0) trial.add("aips_oracle", oracle(rng, world, log, values), truth);
     return trial;
+  }
+
+  /// One position of a log by some behaviours. Args: reward: filled, borrowed by what is returned.
+  InfluenceProblem problem(const World& world, const Log& log, std::size_t k,
+                           std::span<const std::size_t> behaviors,
+                           std::vector<double>& reward) const {
+    InfluenceProblem out;
+    out.features = Eigen::Map<const RowMatrix>(log.context.data(), static_cast<Eigen::Index>(n_),
+                                               static_cast<Eigen::Index>(d_));
+    out.weights.resize(static_cast<Eigen::Index>(n_), static_cast<Eigen::Index>(behaviors.size()));
+    reward.resize(n_);
+    for (std::size_t i = 0; i < n_; ++i) {
+      reward[i] = log.reward[i * l_ + k];
+      for (std::size_t c = 0; c < behaviors.size(); ++c)
+        out.weights(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(c)) =
+            weight(world, log, i, k, behaviors[c]);
+    }
+    out.reward = reward;
+    return out;
   }
 
   /// Influence sets found in the log: one tree a position over the known ways to behave, from all
@@ -249,25 +279,34 @@ class Aips final : public Benchmark {
     const std::vector<std::size_t> nested{0, 3, 4, 5};
     double sum = 0;
     for (std::size_t k = 0; k < l_; ++k) {
-      std::vector<double> reward(n_);
-      InfluenceProblem problem;
-      problem.features = Eigen::Map<const RowMatrix>(
-          log.context.data(), static_cast<Eigen::Index>(n_), static_cast<Eigen::Index>(d_));
-      problem.weights.resize(static_cast<Eigen::Index>(n_),
-                             static_cast<Eigen::Index>(nested.size()));
-      for (std::size_t i = 0; i < n_; ++i) {
-        reward[i] = log.reward[i * l_ + k];
-        for (std::size_t c = 0; c < nested.size(); ++c)
-          problem.weights(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(c)) =
-              weight(world, log, i, k, nested[c]);
-      }
-      problem.reward = reward;
+      std::vector<double> reward;
+      const InfluenceProblem own = problem(world, log, k, nested, reward);
       Stream stream = rng.stream(Draw::kTraining, {}, static_cast<std::uint32_t>(k));
-      const InfluenceTree tree(problem, {}, stream);
-      const std::vector<double> weights = tree.weights(problem);
+      const InfluenceTree tree(own, {}, stream);
+      const std::vector<double> weights = tree.weights(own);
       for (std::size_t i = 0; i < n_; ++i) sum += weights[i] * reward[i];
     }
     return sum / static_cast<double>(n_);
+  }
+
+  /// The published tree, which is given logs drawn anew and each position's true value.
+  double oracle(const Rng& rng, const World& world, const Log& log,
+                const std::vector<double>& values) const {
+    const std::vector<std::size_t> all{0, 1, 2, 3, 4, 5};
+    std::vector<Log> anew;
+    for (std::uint16_t j = 0; j < c_.oracle_logs; ++j)
+      anew.push_back(draw(rng, world, static_cast<std::uint16_t>(kAnew + j)));
+    double sum = 0;
+    for (std::size_t k = 0; k < l_; ++k) {
+      std::vector<std::vector<double>> rewards(anew.size() + 1);
+      const InfluenceProblem own = problem(world, log, k, all, rewards.back());
+      std::vector<InfluenceProblem> others;
+      for (std::size_t j = 0; j < anew.size(); ++j)
+        others.push_back(problem(world, anew[j], k, all, rewards[j]));
+      Stream stream = rng.stream(Draw::kTraining, {UserId{1}}, static_cast<std::uint32_t>(k));
+      sum += oracle_tree_estimate(own, others, values[k], {}, stream);
+    }
+    return sum;
   }
 
   AipsConfig c_;

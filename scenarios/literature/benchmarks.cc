@@ -29,6 +29,10 @@ const Registry<BenchmarkEntry>& benchmarks() {
            "Kiyohara et al., WWW 2024", describe_lips, make_lips},
           {"search_slates", "rankings of documents under exploration; NDCG and ERR, pseudo-inverse",
            "Swaminathan et al., NIPS 2017", describe_search_slates, make_search_slates},
+          {"deezer_bandits",
+           "carousels of playlists chosen by bandits that learn in batches; cumulated regret",
+           "Bendada, Salha and Bontempelli, RecSys 2020", describe_deezer_bandits,
+           make_deezer_bandits},
       });
   return table;
 }

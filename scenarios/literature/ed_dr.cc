@@ -18,7 +18,7 @@ const std::vector<std::string> kExaminations{"position", "segment", "ranking"};
 struct EdDrConfig {
   std::int64_t rounds = 4000, items = 10, length = 5, features = 5, truth_rounds = 20000;
   std::string examination = "position";
-  double power = 1, attraction = 1, epsilon = 0.2, temperature = 1;
+  double power = 1, attraction = 1, epsilon = 0.2, temperature = 1, spread = 1;
 
   Fields fields() {
     return Fields()
@@ -32,6 +32,7 @@ struct EdDrConfig {
         .add("power", power, 0, 10, "examination of position k is 1 / k to this power")
         .add("attraction", attraction, 0, 10, "of what stands above, for ranking")
         .add("epsilon", epsilon, 1e-6, 1, "share of uniform slates of the evaluation policy")
+        .add("spread", spread, 0.01, 100, "of relevance: deviation of its logits over contexts")
         .add("temperature", temperature, 0.01, 100, "of the Plackett-Luce logging policy")
         .add("truth_rounds", truth_rounds, 100, 100000000,
              "contexts that the true value is taken on");
@@ -78,7 +79,7 @@ class EdDr final : public Benchmark {
     Stream world = rng.stream(Draw::kWorld, {});
     const double deviation = 1 / std::sqrt(static_cast<double>(d_));
     const std::vector<double> scores = normals(world, m_ * d_, deviation);
-    const Coefficients liked = normals(world, m_ * (d_ + 1), deviation);
+    const Coefficients liked = normals(world, m_ * (d_ + 1), c_.spread * deviation);
     const Examination truth = true_examination();
     const Log log = draw(rng, scores, liked, truth);
     return estimate(log, value(rng, liked, truth));

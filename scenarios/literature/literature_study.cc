@@ -13,8 +13,8 @@ namespace rehearsal {
 
 namespace {
 
-const std::vector<std::string> kMeasures{"mse",   "root_mse",       "relative_mse",
-                                         "ratio", "relative_error", "bias"};
+const std::vector<std::string> kMeasures{
+    "mse", "root_mse", "relative_mse", "ratio", "relative_error", "bias", "mean"};
 
 void read_published(LiteratureStudy& study, const YAML::Node& root, const Source& source) {
   const YAML::Node published = root["published"];
@@ -48,6 +48,8 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
       .add("rises", claim.rises, "estimator that is larger at the end of `along`")
       .add("falls", claim.falls, "estimator that is smaller there")
       .add("along", claim.along, "grid key")
+      .add("least_tau", claim.least_tau, -1, 1,
+           "Kendall's tau of ours and the published figures, at least")
       .add("by", claim.by, 1, 1e300, "least and most factor by which it rises or falls")
       .add("at_most", claim.at_most, -1e300, 1e300, "bounds of the measure")
       .add("at_least", claim.at_least, -1e300, 1e300, "bounds of the measure")
@@ -62,8 +64,11 @@ ShapeClaim claim_from(const LiteratureStudy& study, const YAML::Node& node, cons
   if (moves) check_key(claim.along, "along");
   if (!claim.by.empty() && (!moves || claim.by.size() != 2))
     refuse_at(node, source.child("by"), "expected [least, most], beside rises or falls");
-  if (!moves && claim.order.size() < 2 && claim.at_most.empty() && claim.at_least.empty())
-    refuse_at(node, source, "expected an order of two, rises, falls, at_most or at_least");
+  claim.ranks = node["least_tau"].IsDefined();
+  if (!moves && claim.order.size() < 2 && claim.at_most.empty() && claim.at_least.empty() &&
+      !claim.ranks)
+    refuse_at(node, source,
+              "expected an order of two, rises, falls, at_most, at_least or least_tau");
   if (!node["where"].IsDefined()) return claim;
   check_mapping(node["where"], source.child("where"));
   for (const auto& pair : node["where"]) {
@@ -122,7 +127,8 @@ std::vector<LiteratureRow> rows_of(const LiteratureStudy& study, std::size_t cel
     rows.push_back(std::move(row));
   }
   for (LiteratureRow& row : rows)
-    row.measured = measure_of(study.measure, row.accuracy, reference_mse);
+    row.measured = study.measure == "mean" ? row.truth + row.accuracy.bias
+                                           : measure_of(study.measure, row.accuracy, reference_mse);
   return rows;
 }
 
@@ -160,6 +166,7 @@ class ClaimCheck {
         note(at(c, claim_.order[e - 1]) <= claim_.slack * at(c, claim_.order[e]), c);
       for (const auto& [name, bound] : claim_.at_most) note(at(c, name) <= bound, c);
       for (const auto& [name, bound] : claim_.at_least) note(at(c, name) >= bound, c);
+      if (claim_.ranks) note_ranks(c);
       if (claim_.along.empty()) continue;
       const std::size_t last = last_along(c);
       if (last == c) continue;
@@ -200,6 +207,26 @@ class ClaimCheck {
     for (const LiteratureRow& row : report_.rows)
       if (row.cell == cell && row.estimator == estimator) return row.measured;
     REHEARSAL_CHECK(false);
+  }
+
+  /// Pairs of estimators that both have a published figure, in the same order or not.
+  void note_ranks(std::size_t cell) {
+    double concordant = 0, pairs = 0;
+    std::string swapped;
+    for (const LiteratureRow& a : report_.rows)
+      for (const LiteratureRow& b : report_.rows) {
+        if (a.cell != cell || b.cell != cell || !a.published || !b.published) continue;
+        if (!(*a.published < *b.published)) continue;
+        ++pairs;
+        concordant += a.measured < b.measured ? 1 : 0;
+        if (!(a.measured < b.measured))
+          swapped +=
+              fmt::format("{}{} and {}", swapped.empty() ? "" : ", ", a.estimator, b.estimator);
+      }
+    const double tau = pairs == 0 ? 1 : 2 * concordant / pairs - 1;
+    result_.text +=
+        fmt::format("; tau {:.2f}{}{}", tau, swapped.empty() ? "" : ", swapped: ", swapped);
+    note(tau >= claim_.least_tau, cell);
   }
 
   void note(bool held, std::size_t cell) {

@@ -25,6 +25,8 @@ struct ShapeClaim {
   std::vector<double> by;  // {least, most} factor between the two; empty: any
   std::map<std::string, double> at_most;  // of an estimator's measure
   std::map<std::string, double> at_least;
+  bool ranks = false;     // ours are to be ordered as what was published
+  double least_tau = -1;  // by Kendall's tau over pairs of different published figures
 };
 
 /// A study file of a benchmark:
@@ -32,7 +34,7 @@ struct ShapeClaim {
 ///   benchmark: {type: cascade_dr, rounds: 1000}    # a line of benchmarks.cc and its keys
 ///   grid: {length: [3, 4, 5]}                      # keys of the benchmark
 ///   seeds: 200
-///   measure: ratio                                 # mse, root_mse, relative_mse, ratio, ...
+///   measure: ratio                                 # mse, root_mse, relative_mse, ratio, ..., mean
 ///   reference: cascade_dr                          # of `ratio`
 ///   published: {ips: [1.3, 1.0, ~]}                # measure by cell, ~ where none is known
 ///   shape: [{text: ..., order: [cascade_dr, rips]}]

@@ -24,5 +24,7 @@ std::unique_ptr<Benchmark> make_lips(const PluginConfig& config);
 std::vector<FieldDescription> describe_lips();
 std::unique_ptr<Benchmark> make_search_slates(const PluginConfig& config);
 std::vector<FieldDescription> describe_search_slates();
+std::unique_ptr<Benchmark> make_deezer_bandits(const PluginConfig& config);
+std::vector<FieldDescription> describe_deezer_bandits();
 
 }  // namespace rehearsal

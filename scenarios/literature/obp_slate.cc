@@ -116,8 +116,8 @@ class ObpSlate final : public Benchmark {
     return total;
   }
 
-  /// Each policy's estimates, and how often an estimator says the wrong sign of its gain over
-  /// uniform slates (1 or 0 where the truth is 0).
+  /// Each policy's estimates, whether an estimator says the wrong sign of its gain over uniform
+  /// slates, and whether it misses by more than 0.05 (1 or 0 where the truth is 0).
   Trial estimate(std::span<const std::uint32_t> offsets, std::span<const double> reward,
                  const Rows& logged, const Rows (&by_policy)[2], const double (&truths)[3]) const {
     Trial trial, signs;
@@ -134,6 +134,7 @@ class ObpSlate final : public Benchmark {
         trial.add(name + suffix, got, truths[p + 1]);
         const bool wrong = (got > truths[0]) != (truths[p + 1] > truths[0]);
         signs.add(name + suffix + "_wrong_sign", wrong ? 1 : 0, 0);
+        signs.add(name + suffix + "_misses", std::abs(got - truths[p + 1]) > 0.05 ? 1 : 0, 0);
       }
     }
     for (const Trial::Scored& each : signs.scored) trial.scored.push_back(each);

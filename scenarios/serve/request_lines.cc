@@ -107,6 +107,8 @@ struct RequestLines::Parsed {
   std::vector<float> context;
   std::vector<std::uint16_t> module;             // as in the request
   std::vector<std::vector<std::uint32_t>> item;  // of each module
+  // Of each module, (n_items, n_candidate_features); NaN where the request gives none.
+  std::vector<std::vector<float>> candidate_context;
 
   void read_context(const Json& context_node, const RequestLines& lines) {
     if (!context_node.is_object())
@@ -128,7 +130,7 @@ struct RequestLines::Parsed {
 
   void read_module(const Json& node, const std::string& path, const RequestLines& lines) {
     if (!node.is_object()) refuse(path, "expected a mapping, found " + shown(node));
-    check_keys(node, {"module", "items"}, path);
+    check_keys(node, {"module", "items", "features"}, path);
     const Json& name = at(node, "module", path + ".");
     if (!name.is_string())
       refuse(path + ".module", "expected the name of a module, found " + shown(name));
@@ -140,6 +142,35 @@ struct RequestLines::Parsed {
       refuse(path + ".module", "'" + found->first + "' stands twice");
     module.push_back(found->second);
     read_items(at(node, "items", path + "."), path + ".items", lines.schema_.n_items);
+    read_features(node, path + ".features", lines.schema_.candidate_features);
+  }
+
+  /// What is known of each item for this request, by the feature's name.
+  void read_features(const Json& module_node, const std::string& path,
+                     const std::vector<std::string>& names) {
+    const std::size_t n = item.back().size();
+    std::vector<float>& values = candidate_context.emplace_back();
+    values.assign(n * names.size(), std::numeric_limits<float>::quiet_NaN());
+    if (!module_node.contains("features")) return;
+    const Json& node = module_node["features"];
+    if (!node.is_object()) refuse(path, "expected a mapping of features, found " + shown(node));
+    check_keys(node, names, path);
+    for (std::size_t f = 0; f < names.size(); ++f) {
+      const Json& column = at(node, names[f].c_str(), path + ".");
+      const std::string key = path + "." + names[f];
+      if (!column.is_array() || column.size() != n)
+        refuse(key,
+               fmt::format("expected a list of {} numbers, one an item, found {}", n,
+                           column.is_array() ? fmt::format("{}", column.size()) : shown(column)));
+      for (std::size_t k = 0; k < n; ++k) {
+        if (!column[k].is_number())
+          refuse(fmt::format("{}[{}]", key, k), "expected a number, found " + shown(column[k]));
+        const auto value = static_cast<float>(column[k].get<double>());
+        if (!std::isfinite(value))
+          refuse(fmt::format("{}[{}]", key, k), "expected a finite number");
+        values[k * names.size() + f] = value;
+      }
+    }
   }
 
   void read_items(const Json& node, const std::string& path, std::uint32_t n_items) {
@@ -159,6 +190,7 @@ struct RequestLines::Parsed {
   /// Modules of a batch ascend.
   void append_to(RequestBatch& batch, const Schema& schema) const {
     batch.n_features = schema.n_features();
+    batch.n_candidate_features = schema.n_candidate_features();
     batch.user.push_back(turn.user.value);
     batch.session.push_back(turn.session);
     batch.round.push_back(turn.round);
@@ -172,6 +204,8 @@ struct RequestLines::Parsed {
     for (const std::size_t m : order) {
       batch.module.push_back(module[m]);
       batch.candidate.insert(batch.candidate.end(), item[m].begin(), item[m].end());
+      batch.candidate_context.insert(batch.candidate_context.end(), candidate_context[m].begin(),
+                                     candidate_context[m].end());
       batch.candidate_offsets.push_back(static_cast<std::uint32_t>(batch.candidate.size()));
     }
     batch.module_offsets.push_back(static_cast<std::uint32_t>(batch.module.size()));

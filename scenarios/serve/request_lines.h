@@ -15,7 +15,9 @@ namespace rehearsal {
 ///   {"id": "a7", "page": [{"module": "for_you", "items": [4, 17]}, ...], "pscore": 0.25}
 /// "context" has every feature of the schema: a category by the name of its value, anything else as
 /// a finite number. "modules" are those that may be shown, each with the items it retrieved, by
-/// their number in the catalogue. "user", "session" and "round" say where a stochastic policy's
+/// their number in the catalogue; where the schema has features of candidates, "features":
+/// {"times_played": [2, 0]} gives them item by item, and a policy that reads them refuses a request
+/// without. "user", "session" and "round" say where a stochastic policy's
 /// draws come from; without "user" they come from a hash of "id", so that a request that is sent
 /// again, anywhere, gets the same page.
 class RequestLines {

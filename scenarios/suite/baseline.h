@@ -25,6 +25,16 @@ struct Baseline {
 /// What a suite's checks need of the facts. Args: facts: one a case.
 Baseline baseline_of(const Suite& suite, const std::vector<CaseFacts>& facts);
 
+/// The stored baselines of a suite's cases, wherever each stands.
+/// Raises: Error(kInput) as load_baseline, and for a folder that is no whole run.
+Baseline load_baselines(const Suite& suite);
+/// Stores what was found where load_baselines looks for it: a case's results.json is that of its
+/// first run, a run's folder becomes the first run's results, scenario and policies, without its
+/// log.
+/// Raises: Error(kRuntime) when one cannot be written; Error(kInput) for a folder of something
+/// else.
+void save_baselines(const Suite& suite, const std::vector<CaseFacts>& facts);
+
 /// Same baseline, same bytes. Raises: Error(kRuntime) when it cannot be written.
 void save_baseline(const std::filesystem::path& file, const Baseline& baseline);
 /// Raises: Error(kInput) for a missing file, one that is no baseline, a key of another kind.

@@ -73,19 +73,36 @@ std::string marginal_problem(const SlateDistribution& slates, std::size_t i) {
   return "";
 }
 
+/// A run's policies as saved, and the requests that they are asked.
+struct SavedRun {
+  explicit SavedRun(const std::filesystem::path& run)
+      : scenario(load_scenario((run / "scenario.yaml").string())), setup(build(scenario)) {
+    load_step(scenario, setup, RunFolder(run));
+    requests = requests_of(setup);
+  }
+  const Policy& policy(const std::string& name) const {
+    return *setup.policies[scenario.index_of(name)];
+  }
+  Golden golden(const std::string& name) const {
+    return golden_of(policy(name), requests, setup.world->schema(), setup.rng);
+  }
+
+  Scenario scenario;
+  Setup setup;
+  RequestBatch requests;
+};
+
 void look_at_policies(const SuiteCase& one, const std::filesystem::path& run, CaseFacts& facts) {
-  const Scenario scenario = load_scenario((run / "scenario.yaml").string());
-  Setup setup = build(scenario);
-  load_step(scenario, setup, RunFolder(run));
-  const RequestBatch requests = requests_of(setup);
+  const SavedRun saved(run);
   for (const SuiteCheck& check : one.checks)
     for (const std::string& name : check.policies) {
-      const Policy& policy = *setup.policies[scenario.index_of(name)];
+      const Policy& policy = saved.policy(name);
       if (check.check == "propensities")
-        facts.propensity_problem[name] = propensity_problem(policy, requests, setup.rng);
-      if (check.check == "latency") facts.p99_seconds[name] = p99_of(policy, requests, setup.rng);
-      if (check.check == "golden_scores")
-        facts.golden[name] = golden_of(policy, requests, setup.world->schema(), setup.rng);
+        facts.propensity_problem[name] =
+            propensity_problem(policy, saved.requests, saved.setup.rng);
+      if (check.check == "latency")
+        facts.p99_seconds[name] = p99_of(policy, saved.requests, saved.setup.rng);
+      if (check.check == "golden_scores") facts.golden[name] = saved.golden(name);
     }
 }
 
@@ -127,12 +144,26 @@ std::string propensity_problem(const Policy& policy, const RequestBatch& request
   return "";
 }
 
+std::map<std::string, Golden> golden_of_run(const SuiteCase& one,
+                                            const std::filesystem::path& run) {
+  std::map<std::string, Golden> golden;
+  std::unique_ptr<const SavedRun> saved;  // only where it is needed
+  for (const SuiteCheck& check : one.checks)
+    for (const std::string& name : check.policies) {
+      if (check.check != "golden_scores") continue;
+      if (saved == nullptr) saved = std::make_unique<const SavedRun>(run);
+      golden[name] = saved->golden(name);
+    }
+  return golden;
+}
+
 CaseFacts facts_of(const SuiteCase& one, const std::filesystem::path& out,
                    const StudyOptions& options) {
   CaseFacts facts;
   const std::vector<StudyJob> jobs = jobs_of(one.study);
   facts.runs = run_jobs(one.study, jobs, out, options);
-  look_at_policies(one, out / "jobs" / jobs.front().name, facts);
+  facts.first_run = out / "jobs" / jobs.front().name;
+  look_at_policies(one, facts.first_run, facts);
   return facts;
 }
 

@@ -21,6 +21,7 @@ struct Golden {
 
 /// What a case's checks look at.
 struct CaseFacts {
+  std::filesystem::path first_run;                        // its folder
   std::vector<Results> runs;                              // one a seed
   std::map<std::string, std::string> propensity_problem;  // by policy; "": none
   std::map<std::string, double> p99_seconds;
@@ -33,6 +34,10 @@ struct CaseFacts {
 /// Runs a case at its seeds into `out`, and measures the first run's saved policies.
 CaseFacts facts_of(const SuiteCase& one, const std::filesystem::path& out,
                    const StudyOptions& options);
+
+/// What the saved policies of a run decide, those that the case's golden_scores name.
+/// Raises: Error(kInput) where the folder is no whole run or lacks a policy.
+std::map<std::string, Golden> golden_of_run(const SuiteCase& one, const std::filesystem::path& run);
 
 /// What is wrong with a policy's probabilities on some requests, or "": pages of eligible modules
 /// without repetition; marginals that sum to 1; the page's probability in (0, 1] and the same when

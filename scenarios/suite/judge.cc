@@ -29,7 +29,7 @@ struct Bench {
   [[noreturn]] void lacks(const std::string& what) const {
     throw Error(ErrorKind::kInput,
                 fmt::format("{}: case '{}': the stored baseline has no {}; --update stores it",
-                            suite.baseline, one.name, what));
+                            one.baseline.empty() ? suite.baseline : one.baseline, one.name, what));
   }
 };
 
@@ -41,7 +41,7 @@ void judge_regression(const Bench& bench, const SuiteCheck& check, const std::st
   if (found == bench.stored->lifts.end() || found->second.count(check.metric) == 0)
     bench.lacks(what);
   const std::vector<double>& before = found->second.at(check.metric);
-  if (before.size() < 2) bench.lacks("second run of the " + what);
+  if (before.empty()) bench.lacks(what);
   const std::vector<double> now = bench.facts.lifts(policy, check.metric);
   const RunsTest test = test_worse(now, before, check.margin, bench.alpha, kPower);
   out.passed = !test.failed;

@@ -49,12 +49,16 @@ SuiteCase read_case(const YAML::Node& node, const Source& source, const std::str
       .add("scenario", study.scenario, "the scenario file, relative to the suite")
       .add("seeds", n_seeds, 2, 10000, "runs, each with its own log, training and users")
       .add("arms", study.arms, "policies to keep; all when absent")
+      .add("baseline", one.baseline,
+           "file or folder of its own stored baseline, relative to the suite; '': the suite's")
       .read(node, source, {"set", "checks"});
   for (const char* key : {"name", "scenario"})
     if (!node[key].IsDefined()) refuse_at(node, source.child(key), "is missing");
   study.name = one.name;
   study.file = file;
-  study.scenario = (std::filesystem::path(file).parent_path() / study.scenario).string();
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  study.scenario = (folder / study.scenario).string();
+  if (!one.baseline.empty()) one.baseline = (folder / one.baseline).string();
   const YAML::Node set = node["set"];
   if (set.IsDefined()) {
     check_mapping(set, source.child("set"));
@@ -69,6 +73,26 @@ SuiteCase read_case(const YAML::Node& node, const Source& source, const std::str
   for (std::size_t i = 0; i < checks.size(); ++i)
     one.checks.push_back(read_check(checks[i], at.child(i)));
   return one;
+}
+
+/// One run is the baseline of one case, and its results alone have no scores.
+void check_baseline(const Suite& suite, const SuiteCase& one) {
+  const std::string& path = one.baseline.empty() ? suite.baseline : one.baseline;
+  const BaselineKind kind = baseline_kind(path);
+  if (kind != BaselineKind::kSuite && one.baseline.empty() && suite.cases.size() > 1)
+    throw Error(ErrorKind::kInput, suite.file + ": baseline: '" + path +
+                                       "' is of one run, and there are several cases; give each "
+                                       "case a `baseline` of its own");
+  if (kind == BaselineKind::kSuite && !one.baseline.empty())
+    throw Error(ErrorKind::kInput,
+                suite.file + ": case '" + one.name + "': baseline: '" + path +
+                    "' is neither a results.json nor the folder of a run; a case's own is");
+  for (const SuiteCheck& check : one.checks)
+    if (check.check == "golden_scores" && kind == BaselineKind::kResults)
+      throw Error(ErrorKind::kInput, suite.file + ": case '" + one.name + "': golden_scores: '" +
+                                         path +
+                                         "' has no scores; name the folder of the run, which has "
+                                         "its policies");
 }
 
 /// A policy or estimator that the scenario lacks is found before anything runs.
@@ -94,6 +118,14 @@ void check_names(const SuiteCase& one, const std::string& file) {
 }
 
 }  // namespace
+
+BaselineKind baseline_kind(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (path.filename() == "results.json") return BaselineKind::kResults;
+  if (path.filename().empty() || std::filesystem::is_directory(path, ignored))
+    return BaselineKind::kRun;
+  return BaselineKind::kSuite;
+}
 
 const std::vector<CheckKind>& check_kinds() {
   static const std::vector<CheckKind> all{
@@ -147,7 +179,8 @@ Suite load_suite(const std::string& file, std::int64_t first_seed) {
   suite.file = file;
   Fields()
       .add("name", suite.name, "what the suite is called")
-      .add("baseline", suite.baseline, "file of the stored baseline, relative to the suite")
+      .add("baseline", suite.baseline,
+           "file or folder of the stored baseline, relative to the suite")
       .add("false_alarms", suite.false_alarms, 1e-6, 0.4,
            "chance that statistical checks fail where nothing changed, all together")
       .read(tree.root, tree.source, {"cases"});
@@ -165,6 +198,7 @@ Suite load_suite(const std::string& file, std::int64_t first_seed) {
       refuse_at(cases[i], at.child(i), "the name '" + suite.cases.back().name + "' is taken");
     check_names(suite.cases.back(), file);
   }
+  for (const SuiteCase& one : suite.cases) check_baseline(suite, one);
   return suite;
 }
 

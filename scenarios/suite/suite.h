@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,14 @@ struct SuiteCheck {
   Fields fields();
 };
 
+/// What stores a baseline, by its path.
+enum class BaselineKind {
+  kSuite,    // a file of ours, of all cases and their seeds
+  kResults,  // a results.json: one run of one case
+  kRun,      // the folder of a run (a path that ends with / or is a folder): with its policies
+};
+BaselineKind baseline_kind(const std::filesystem::path& path);
+
 /// The kinds of checks, with a line on each.
 struct CheckKind {
   std::string name;
@@ -38,11 +47,14 @@ struct SuiteCase {
   std::string name;
   Study study;  // without a grid
   std::vector<SuiteCheck> checks;
+  std::string baseline{};  // path of its own stored baseline; "": the suite's
 };
 
 /// A suite file:
 ///   name: item_page
-///   baseline: item_page.baseline.json      # beside the suite; --update writes it
+///   baseline: item_page.baseline.json      # beside the suite; --update writes it. Or
+///   results.json,
+///                                          # or the folder of a run; a case may have its own
 ///   false_alarms: 0.05
 ///   cases:
 ///     - name: small

@@ -1,116 +1,9 @@
-#include <algorithm>
-
 #include "sim/core/error.h"
 #include "sim/engine/parallel.h"
 #include "sim/engine/simulate.h"
-#include "sim/truth.h"
+#include "sim/engine/table.h"
 
 namespace rehearsal {
-
-namespace {
-
-/// Where each user of a range stands.
-struct Progress {
-  std::vector<Turn> turn;           // (n_users) the next one
-  std::vector<std::uint32_t> left;  // (n_users) rounds still to play
-  RowMatrix state;                  // (n_users, n_state)
-};
-
-Progress start(const UserModel& users, const Rng& rng, std::uint32_t first_user,
-               std::uint32_t n_users, const RoundBudget& budget, std::uint16_t first_session) {
-  Progress progress;
-  std::vector<UserId> ids;
-  for (std::uint32_t u = first_user; u < first_user + n_users; ++u) {
-    ids.push_back({u});
-    progress.turn.push_back({UserId{u}, first_session, 0});
-    progress.left.push_back(budget.rounds_of(u));
-  }
-  progress.state.resize(n_users, static_cast<Eigen::Index>(users.n_state()));
-  if (users.n_state() > 0) users.start(ids, rng, progress.state);
-  return progress;
-}
-
-/// The next round of the same session, or the first of the next one, `gap` days later.
-void move_on(Turn& turn, std::uint16_t gap) {
-  const bool leaves = gap > 0;
-  const bool live = turn.session >= kLiveSession;
-  std::uint16_t& part = leaves ? turn.session : turn.round;
-  const std::uint16_t last = leaves && !live ? kLiveSession - 1 : 0xffff;
-  if (part == last)
-    throw Error(ErrorKind::kInput, "user " + std::to_string(turn.user.value) + " has more than " +
-                                       std::to_string(leaves ? 0x8000 : 0x10000) +
-                                       (leaves ? " sessions" : " rounds in a session") +
-                                       ": simulate fewer rounds or more users");
-  if (turn.day + gap > 0xffff)
-    throw Error(ErrorKind::kInput, "user " + std::to_string(turn.user.value) +
-                                       " visits beyond day 65,535: simulate fewer rounds");
-  ++part;
-  if (!leaves) return;
-  turn.round = 0;
-  turn.day = static_cast<std::uint16_t>(turn.day + gap);
-}
-
-/// One batch of rounds: the users at `at` (indices into progress) take one round each.
-class Table {
- public:
-  Table(const World& world, const UserModel& users, const Policy& policy, const Rng& rng,
-        bool with_propensities)
-      : world_(world),
-        users_(users),
-        policy_(policy),
-        rng_(rng),
-        with_propensities_(with_propensities) {}
-
-  void round(Progress& progress, std::span<const std::uint32_t> at) {
-    turns_.clear();
-    for (const std::uint32_t u : at) turns_.push_back(progress.turn[u]);
-    world_.requests(turns_, rng_, played_.requests);
-    if (users_.n_state() > 0) lend_state(progress, at);
-    users_.observe(played_.requests);
-    recommend(policy_, played_.requests, rng_, played_.pages,
-              with_propensities_ ? &played_.propensities : nullptr);
-    users_.respond(played_.requests, played_.pages, rng_, played_.responses, &truth_);
-    gap_.resize(at.size());
-    users_.advance(played_.requests, played_.pages, played_.responses, rng_, state_, gap_);
-    truth_.leave.resize(at.size());
-    for (std::size_t i = 0; i < at.size(); ++i) {
-      truth_.leave[i] = gap_[i] > 0;
-      if (users_.n_state() > 0)
-        progress.state.row(at[i]) = state_.row(static_cast<Eigen::Index>(i));
-      std::uint32_t& left = progress.left[at[i]];
-      left = gap_[i] == kNeverReturns ? 0 : left - 1;
-      if (left > 0) move_on(progress.turn[at[i]], gap_[i]);
-    }
-  }
-
-  Played& played() { return played_; }
-  TruthBatch& truth() { return truth_; }
-
- private:
-  /// Hands the users' states to the user model, beside the requests' latents.
-  void lend_state(const Progress& progress, std::span<const std::uint32_t> at) {
-    auto latents = played_.requests.latents ? std::make_shared<Latents>(*played_.requests.latents)
-                                            : std::make_shared<Latents>();
-    latents->state.resize(static_cast<Eigen::Index>(at.size()), progress.state.cols());
-    for (std::size_t i = 0; i < at.size(); ++i)
-      latents->state.row(static_cast<Eigen::Index>(i)) = progress.state.row(at[i]);
-    state_ = latents->state;
-    played_.requests.latents = std::move(latents);
-  }
-
-  const World& world_;
-  const UserModel& users_;
-  const Policy& policy_;
-  const Rng& rng_;
-  bool with_propensities_;
-  std::vector<Turn> turns_;
-  RowMatrix state_;
-  std::vector<std::uint16_t> gap_;  // (n_rounds) of the round played
-  Played played_;
-  TruthBatch truth_;
-};
-
-}  // namespace
 
 void play(const World& world, const UserModel& users, const Policy& policy, const Rng& rng,
           std::uint32_t first_user, std::uint32_t n_users, const RoundBudget& budget,
@@ -118,7 +11,8 @@ void play(const World& world, const UserModel& users, const Policy& policy, cons
           const std::function<void(Played&, TruthBatch&)>& sink) {
   REHEARSAL_CHECK(batch_rounds > 0 && budget.n_users == world.n_users());
   REHEARSAL_CHECK(std::uint64_t{first_user} + n_users <= world.n_users());
-  Progress progress = start(users, rng, first_user, n_users, budget, first_session);
+  Progress progress = start_progress(users, rng, first_user, n_users, first_session);
+  for (std::uint32_t u = 0; u < n_users; ++u) progress.left[u] = budget.rounds_of(first_user + u);
   Table table(world, users, policy, rng, with_propensities);
   std::vector<std::uint32_t> at;
   for (bool any = true; any;) {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sim/slate/beta_grid.h"
+#include "sim/slate/draw_grid.h"
 
 namespace rehearsal {
 
@@ -38,13 +38,13 @@ class BetaPosteriors {
   Numbers remember(Kind kind, std::uint32_t group, std::span<const std::uint16_t> ids,
                    std::span<const std::uint16_t> rest, Compute&& compute) const;
   /// The grid of a decision and the place of its choices in it.
-  std::shared_ptr<const BetaGrid> grid(std::uint32_t group, std::span<const std::uint16_t> ids,
+  std::shared_ptr<const DrawGrid> grid(std::uint32_t group, std::span<const std::uint16_t> ids,
                                        std::vector<std::size_t>& columns) const;
 
   std::vector<std::vector<Beta>> posteriors_;
   mutable std::shared_mutex mutex_;
   mutable std::unordered_map<std::u16string, Numbers> numbers_;
-  mutable std::vector<std::shared_ptr<const BetaGrid>> grids_;  // (n_groups)
+  mutable std::vector<std::shared_ptr<const DrawGrid>> grids_;  // (n_groups)
   mutable std::size_t bytes_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "sim/slate/choices.h"
 
+#include <vector>
+
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -29,6 +31,13 @@ void choice_bits(const Rng& rng, const SlateAddress& address, std::span<std::uin
       const std::size_t at = 4 * static_cast<std::size_t>(ids[c] - *low);
       out[c] = bits53(words[at], words[at + 1]);
     }
+    return;
+  }
+  if (ids.size() > kBulk) {
+    std::vector<std::uint32_t> words(4 * ids.size());
+    const std::array<std::uint32_t, 2> all{0, static_cast<std::uint32_t>(ids.size())};
+    rng.fill(address.purpose, {&address.turn, 1}, base, all, ids, words);
+    for (std::size_t c = 0; c < ids.size(); ++c) out[c] = bits53(words[4 * c], words[4 * c + 1]);
     return;
   }
   for (std::size_t c = 0; c < ids.size(); ++c) {

@@ -1,6 +1,7 @@
 #include "sim/slate/sequential.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -132,12 +133,13 @@ class Sequential final : public SlateDistribution, public Restrictable {
   void marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
     const std::uint64_t own = pattern(i);
     if (own == 0) return sum_marginals(i, out);
+    const std::array<std::uint64_t, 3> key{own, n_choices(i), n_positions(i)};
     const std::lock_guard lock(mutex_);
-    auto found = known_.find(own);
+    auto found = known_.find(key);
     if (found == known_.end()) {
       RowMatrix sums(out.rows(), out.cols());
       sum_marginals(i, sums);
-      found = known_.emplace(own, std::move(sums)).first;
+      found = known_.emplace(key, std::move(sums)).first;
     }
     out = found->second;
   }
@@ -210,7 +212,8 @@ class Sequential final : public SlateDistribution, public Restrictable {
   double temperature_;
   Steps steps_;
   mutable std::mutex mutex_;
-  mutable std::map<std::uint64_t, RowMatrix> known_;  // marginals by pattern
+  // Marginals by pattern, numbers of choices and of positions.
+  mutable std::map<std::array<std::uint64_t, 3>, RowMatrix> known_;
 };
 
 }  // namespace

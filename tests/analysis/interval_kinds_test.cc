@@ -220,3 +220,31 @@ TEST_CASE("a capped weight needs no other bound on weights, and a ratio has none
   REQUIRE_FALSE(ratio.warnings.empty());
   CHECK_THAT(ratio.warnings[0], Catch::Contains("this value is a ratio"));
 }
+
+TEST_CASE("hcope needs no bound on weights and Clopper-Pearson is exact where all weights are one",
+          "[intervals]") {
+  const Pages pages;
+  const Estimate normal = pages.run(with("normal", "snips"))[0];
+  EvaluateOptions options = with("hcope", "snips");
+  options.max_weight = 0;
+  const Estimate hcope = pages.run(options)[0];
+  CHECK(hcope.value == normal.value);
+  CHECK(hcope.low < normal.low);
+  CHECK(hcope.high > normal.high);
+  CHECK(std::isnan(pages.run(with("hcope", "iips"))[0].low));
+  const std::vector<double> ones(60, 1.0);
+  std::vector<double> terms(60, 0.0);
+  std::fill(terms.begin(), terms.begin() + 12, 1.0);
+  IntervalInput in{0.2, 0.05, 60};
+  in.terms = terms;
+  in.weights = ones;
+  in.max_weight = 1;
+  const Interval exact = interval_kinds().at("clopper_pearson").make(in, {});
+  const Interval expected = clopper_pearson_interval(12, 60, 0.95);
+  CHECK(exact.low == Approx(expected.low).epsilon(1e-12));
+  CHECK(exact.high == Approx(expected.high).epsilon(1e-12));
+  const Interval lower = interval_kinds().at("hcope").make(in, {});
+  CHECK(lower.low == Approx(std::max(0.0, hcope_lower(terms, 0.025))));
+  in.max_weight = 0;
+  CHECK_THROWS_AS(interval_kinds().at("clopper_pearson").make(in, {}), Error);
+}

@@ -21,6 +21,19 @@ TEST_CASE("runs that are worse than before by Welch's test fail, those that are 
   CHECK_FALSE(test_worse({12, 13, 14}, {4, 6, 8}, 0, 0.06).failed);
 }
 
+TEST_CASE("one stored run counts as one more draw of what the runs draw from", "[repeated_runs]") {
+  // Mean 1, variance 2 of one run: the difference varies by 2 / 2 + 2, with one degree of freedom,
+  // whose 0.9 quantile is tan(0.4 pi).
+  const RunsTest test = test_worse({0, 2}, {4}, 0.5, 0.1);
+  CHECK(test.value == Approx(-3));
+  CHECK(test.standard_error == Approx(std::sqrt(3.0)));
+  CHECK(test.degrees == 1);
+  CHECK(test.bound == Approx(-3 + std::tan(0.4 * 3.14159265358979) * std::sqrt(3.0)));
+  CHECK_FALSE(test.failed);
+  CHECK(test_worse({0, 0.2, 0.1, 0.15}, {4}, 0.5, 0.1).failed);
+  CHECK_FALSE(test_worse({0, 0.2, 0.1, 0.15}, {0.3}, 0.5, 0.1).failed);
+}
+
 TEST_CASE("runs that never vary are compared as they are", "[repeated_runs]") {
   CHECK_FALSE(test_worse({0.1, 0.1}, {0.1, 0.1, 0.1}, 0, 0.05).failed);
   CHECK(test_worse({0.1, 0.1}, {0.2, 0.2}, 0, 0.05).failed);

@@ -1,8 +1,11 @@
 #include "analysis/sessions.h"
 
 #include <cmath>
+#include <functional>
+#include <map>
 
 #include "analysis/evaluate.h"
+#include "analysis/session_returns.h"
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/support/tabular_policy.h"
@@ -50,6 +53,7 @@ struct Log {
   explicit Log(std::size_t n_users) {
     schema.modules = {"calm", "loud"};
     schema.n_slots = 1;
+    schema.features = {{"tired", {"no", "once", "twice"}, ""}};
     Stream draw = Rng(17).stream(Draw::kWorld, {});
     double n_sessions = 0;
     for (std::uint32_t user = 0; user < n_users; ++user) {
@@ -76,6 +80,8 @@ struct Log {
       batch.requests.session.push_back(session);
       batch.requests.round.push_back(t);
       batch.requests.n_slots.push_back(1);
+      batch.requests.n_features = 1;
+      batch.requests.context.push_back(static_cast<float>(tired));
       batch.requests.module.insert(batch.requests.module.end(), {0, 1});
       batch.requests.module_offsets.push_back(
           static_cast<std::uint32_t>(batch.requests.module.size()));
@@ -109,17 +115,90 @@ TEST_CASE(
     "session estimates cover the exact return where pages tire users and page-wise ones fail") {
   const Log log(20000);
   const auto estimates = score(log, {}, 1);
-  REQUIRE(estimates.size() == session_estimators().entries().size());
-  for (const Estimate& e : estimates) {
+  const std::size_t n = session_estimators().entries().size();
+  REQUIRE(estimates.size() == n + 5);
+  std::map<std::string, Estimate> by_name;
+  for (std::size_t k = 0; k < n; ++k) {
+    const Estimate& e = estimates[k];
+    by_name[e.estimator] = e;
     INFO(e.estimator << " " << e.value << " +- " << e.standard_error << ", truth " << log.truth);
     CHECK(e.metric == "ctr_per_session");
     const double off = std::abs(e.value - log.truth) / e.standard_error;
     if (e.estimator == "page_wise" || e.estimator == "snpage_wise")
       CHECK(off > 8);
-    else
+    else if (e.estimator != "fqe")
       CHECK(off < 4);
   }
-  CHECK(estimates[1].standard_error < estimates[0].standard_error);  // pdis below tis
+  const auto error = [&](const std::string& name) { return by_name.at(name).standard_error; };
+  CHECK(error("pdis") < error("tis"));
+  CHECK(error("dr") < error("pdis"));
+  CHECK(error("mis") < error("pdis"));
+  CHECK(error("mdr") < error("mis"));
+  // Linear in state and module, whose product matters: the model is off, but by little.
+  CHECK(std::abs(by_name.at("fqe").value - log.truth) <
+        0.1 * std::abs(by_name.at("page_wise").value - log.truth));
+  // Each reads its own weights: of pages by themselves (at most 1.6), so far, or in their states.
+  CHECK(by_name.at("page_wise").max_weight < by_name.at("dr").max_weight);
+  CHECK(by_name.at("dr").max_weight == by_name.at("pdis").max_weight);
+  CHECK(by_name.at("mdr").ess > by_name.at("dr").ess);
+}
+
+TEST_CASE("the distribution of session returns is that of sessions played by the policy") {
+  const Log log(20000);
+  const auto estimates = score(log, {"cd_tis", "cd_sntis", "cd_tdr", "cd_sntdr", "cd_dm"}, 1, 1);
+  REQUIRE(estimates.size() == 25);
+  // Exact probabilities of 0 to 3 clicks in sessions of one to three pages.
+  std::vector<double> p(4, 0.0);
+  const std::function<void(std::size_t, std::size_t, std::size_t, double)> play =
+      [&](std::size_t left, std::size_t tired, std::size_t clicks, double mass) {
+        if (left == 0) {
+          p[clicks] += mass;
+          return;
+        }
+        for (std::size_t m = 0; m < kModules; ++m) {
+          const double own = mass * (m == 1 ? kEvaluation : 1 - kEvaluation);
+          const double click = p_click(m, tired);
+          play(left - 1, tired + m, clicks + 1, own * click);
+          play(left - 1, tired + m, clicks, own * (1 - click));
+        }
+      };
+  for (std::size_t n = 1; n <= 3; ++n) play(n, 0, 0, 1.0 / 3);
+  double mean = 0, square = 0;
+  for (std::size_t k = 0; k < 4; ++k) {
+    mean += static_cast<double>(k) * p[k];
+    square += static_cast<double>(k * k) * p[k];
+  }
+  for (const Estimate& e : estimates) {
+    INFO(e.estimator << " " << e.metric << " " << e.value << " [" << e.low << ", " << e.high
+                     << "]");
+    CHECK(e.low <= e.value + 1e-12);
+    CHECK(e.value <= e.high + 1e-12);
+    const bool model = e.estimator == "cd_dm" || e.estimator == "cd_tdr" ||
+                       e.estimator == "cd_sntdr";  // tells averages of sessions, not sessions
+    if (model) continue;
+    if (e.metric == "ctr_per_session_variance")
+      CHECK(std::abs(e.value - (square - mean * mean)) < 4 * e.standard_error);
+    if (e.metric == "ctr_per_session_median") CHECK(e.value == (p[0] >= 0.5 ? 0 : 1));
+    if (e.metric == "ctr_per_session_cvar10") CHECK(e.value == 0);  // p[0] is above a tenth
+  }
+}
+
+TEST_CASE("a weighted distribution function of three sessions by hand") {
+  const std::vector<std::uint32_t> user{1, 2, 3};
+  const std::vector<double> total{2, 1, 3}, weight{0.5, 2, 0.5}, value{1, 2, 2};
+  const SessionReturns sessions{user, total, weight, value};
+  const ReturnCdf tis = return_cdf(CdfEstimator::kTis, sessions);
+  CHECK(tis.point == std::vector<double>{1, 2, 3});
+  CHECK(tis.cumulative[0] == Approx(2.0 / 3));
+  CHECK(tis.cumulative[1] == Approx(2.5 / 3));
+  CHECK(tis.cumulative[2] == Approx(1));
+  CHECK(tis.cvar(0.5) == Approx(1));
+  const ReturnCdf dm = return_cdf(CdfEstimator::kDm, sessions);
+  CHECK(dm.quantile(0.5) == 2);
+  CHECK(dm.at(1.5) == Approx(1.0 / 3));
+  // 1 + 0.5 (1[R <= x] - 1[V <= x]) ...: at 1, (0.5 (0 - 1) + 1 + 2 (1 - 0)) / 3.
+  CHECK(return_cdf(CdfEstimator::kTdr, sessions).at(1) == Approx(2.5 / 3));
+  CHECK(return_cdf(CdfEstimator::kSntis, sessions).at(1) == Approx(2.0 / 3));
 }
 
 TEST_CASE("returns of two sessions worked by hand") {
@@ -142,6 +221,13 @@ TEST_CASE("threads change no byte of session estimates and bad requests are refu
   for (std::size_t e = 0; e < 2; ++e) {
     CHECK(one[e].value == three[e].value);
     CHECK(one[e].standard_error == three[e].standard_error);
+  }
+  const std::vector<std::string> modelled{"dr", "snmdr", "fqe", "cd_sntdr"};
+  const auto alone = score(log, modelled, 1), shared = score(log, modelled, 3);
+  REQUIRE(alone.size() == 8);
+  for (std::size_t e = 0; e < alone.size(); ++e) {
+    CHECK(alone[e].value == shared[e].value);
+    CHECK(alone[e].low == shared[e].low);
   }
   CHECK_THROWS_AS(score(log, {"iips"}, 1), Error);
   CHECK_THROWS_AS(score(log, {"pdis"}, 1, 1.5), Error);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "policies/module_scorer.h"
 #include "policies/policies.h"
 #include "scenarios/serve/latency.h"
 #include "scenarios/serve/request_lines.h"
@@ -189,6 +190,51 @@ void torch_once_a_request(benchmark::State& state) {
   }
 }
 BENCHMARK(torch_once_a_request);
+
+/// One request at a time in turns with libtorch, so that both see the same machine: how many times
+/// its throughput scoring alone has, and ranking (encoding, scoring, ordering, propensities).
+void times_torch_once_a_request(benchmark::State& state) {
+  using Clock = std::chrono::steady_clock;
+  try {
+    Trainer& trainer = load_trainer();
+    const ModuleScorer scorer(site().spec, site().weights);
+    const std::vector<RequestBatch> alone = one_by_one();
+    RowMatrixF inputs;
+    Encoder(site().world->schema()).encode(site().requests, inputs);
+    RowMatrixF logits;
+    PageBatch pages;
+    Propensities propensities;
+    std::chrono::duration<double> seconds[3] = {};
+    const auto timed = [&](std::size_t which, auto&& work) {
+      const auto start = Clock::now();
+      for (std::size_t k = 0; k < alone.size(); ++k) work(k);
+      seconds[which] += Clock::now() - start;
+    };
+    for (auto _ : state) {
+      timed(0, [&](std::size_t k) {
+        const RowMatrixF one = inputs.row(static_cast<Eigen::Index>(k));
+        benchmark::DoNotOptimize(trainer.score(site().spec, site().weights, one).data());
+      });
+      timed(1, [&](std::size_t k) {
+        const RowMatrixF one = inputs.row(static_cast<Eigen::Index>(k));
+        scorer.score(one, logits);
+        benchmark::DoNotOptimize(logits.data());
+      });
+      timed(2, [&](std::size_t k) {
+        recommend(*site().policy, alone[k], Rng(1), pages, &propensities);
+        benchmark::DoNotOptimize(pages.module.data());
+      });
+    }
+    state.counters["scoring_times_torch"] = seconds[0] / seconds[1];
+    state.counters["ranking_times_torch"] = seconds[0] / seconds[2];
+    const auto n = static_cast<double>(state.iterations()) * static_cast<double>(alone.size());
+    state.counters["scoring_us"] = 1e6 * seconds[1].count() / n;
+    state.counters["torch_us"] = 1e6 * seconds[0].count() / n;
+  } catch (const Error& error) {
+    state.SkipWithError(error.what());
+  }
+}
+BENCHMARK(times_torch_once_a_request);
 
 }  // namespace
 

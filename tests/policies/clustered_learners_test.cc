@@ -164,14 +164,15 @@ TEST_CASE("an offset tree's comparisons weigh by the difference of rewards, for 
               Approx((p_a + p_b) * (r_a - r_b)).margin(1e-12));
 }
 
-TEST_CASE("average linkage joins the nearest and numbers clusters by their first row",
+TEST_CASE("clusters join what varies least inside and are numbered by their first row",
           "[off_policy]") {
   RowMatrix rows(5, 1);
   rows << 10, 0, 11, 1.5, 20;
-  CHECK(average_linkage(rows, 5) == std::vector<std::uint16_t>{0, 1, 2, 3, 4});
-  CHECK(average_linkage(rows, 3) == std::vector<std::uint16_t>{0, 1, 0, 1, 2});
-  CHECK(average_linkage(rows, 2) == std::vector<std::uint16_t>{0, 1, 0, 1, 0});
-  CHECK(average_linkage(rows, 1) == std::vector<std::uint16_t>{0, 0, 0, 0, 0});
+  CHECK(ward_clusters(rows, 5) == std::vector<std::uint16_t>{0, 1, 2, 3, 4});
+  CHECK(ward_clusters(rows, 3) == std::vector<std::uint16_t>{0, 1, 0, 1, 2});
+  // {10, 11} and {20} would add 2 / 3 * 9.5^2 = 60.2, {10, 11} and {0, 1.5} 95.1.
+  CHECK(ward_clusters(rows, 2) == std::vector<std::uint16_t>{0, 1, 0, 1, 0});
+  CHECK(ward_clusters(rows, 1) == std::vector<std::uint16_t>{0, 0, 0, 0, 0});
 }
 
 TEST_CASE("learners by clusters, slots and pairs earn more than the pages they learnt from",

@@ -218,7 +218,7 @@ TEST_CASE("the slate quickstart knows its value exactly, by hand for one positio
     for (std::size_t a = 0; a < 4; ++a) truth += pi[a] * q[a] / 50;
     for (std::size_t a = 0; a < 4; ++a) uniform += q[a] / 200;
   }
-  REQUIRE(trial.scored.size() == 12);
+  REQUIRE(trial.scored.size() == 18);
   CHECK(trial.scored[0].estimator == "sips_optimal");
   CHECK(trial.scored[0].truth == Approx(truth).epsilon(1e-12));
   // One position: the three kinds of weights are one.
@@ -278,7 +278,7 @@ TEST_CASE(
   constexpr int kSeeds = 30;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const Trial trial = trial_of("aips", "rounds: 500, length: 3, truth_rounds: 5000", seed);
-    REQUIRE(trial.scored.size() == 5);
+    REQUIRE(trial.scored.size() == 6);
     for (int e = 0; e < 2; ++e) {
       const Trial::Scored& each = trial.scored[e == 0 ? 0 : 3];
       CHECK(each.estimator == (e == 0 ? "sips" : "aips_true"));

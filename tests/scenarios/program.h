@@ -14,6 +14,7 @@ struct Called {
 
 struct CallOptions {
   long max_file_bytes = 0;       // the most that a file may hold, as on a full disk; 0: no limit
+  std::string input{};           // the file that is its standard input; "": as the caller's
   std::string interrupt_when{};  // SIGINT as soon as this file stands there; "": never
 };
 

@@ -13,6 +13,7 @@
 #include "scenarios/serve/serve.h"
 #include "sim/core/error.h"
 #include "tests/catch.h"
+#include "tests/policies/small_items.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
 #include "tests/support/source_folder.h"
@@ -24,8 +25,8 @@ using Json = nlohmann::json;
 namespace {
 
 /// A request of the small site as a line. Args: more: keys to add or replace.
-Json request_of(const RequestBatch& requests, std::size_t i, const Json& more = Json::object()) {
-  const Schema schema = small::schema();
+Json request_of(const RequestBatch& requests, std::size_t i, const Json& more = Json::object(),
+                const Schema& schema = small::schema()) {
   Json line{{"id", i}, {"context", Json::object()}, {"modules", Json::array()}};
   for (std::size_t j = 0; j < schema.features.size(); ++j) {
     const Feature& feature = schema.features[j];
@@ -40,6 +41,11 @@ Json request_of(const RequestBatch& requests, std::size_t i, const Json& more = 
     for (std::size_t c = requests.candidate_offsets[e]; c < requests.candidate_offsets[e + 1]; ++c)
       items.push_back(requests.candidate[c]);
     line["modules"].push_back({{"module", schema.modules[requests.module[e]]}, {"items", items}});
+    for (std::size_t f = 0; f < schema.n_candidate_features(); ++f)
+      for (std::size_t c = requests.candidate_offsets[e]; c < requests.candidate_offsets[e + 1];
+           ++c)
+        line["modules"].back()["features"][schema.candidate_features[f]].push_back(
+            requests.candidate_context[c * schema.n_candidate_features() + f]);
   }
   line.update(more);
   return line;
@@ -99,8 +105,7 @@ std::vector<Json> serve_text(const ServedPolicy& served, const std::string& text
   return parsed(bytes_of(folder.path("out")));
 }
 
-std::string why_refused(const Json& request) {
-  const Schema schema = small::schema();
+std::string why_refused(const Json& request, const Schema& schema = small::schema()) {
   RequestBatch batch;
   std::string id;
   try {
@@ -228,6 +233,64 @@ TEST_CASE("what is wrong with a request is told by its key", "[rank]") {
   CHECK_THAT(broken("/usr", 1), Contains("unknown key 'usr'"));
   CHECK_THAT(broken("/session", 1), Contains("session: stands without"));
   CHECK_THAT(broken("/user", 4294967296), Contains("user: expected a whole number"));
+}
+
+TEST_CASE("what is known of an item for a request is given with it, where the policy reads it",
+          "[rank]") {
+  const Schema schema = small::item_schema();
+  const std::vector<LogBatch> log = small::item_shards(1, 800, 20, schema);
+  const auto policy = small::policy(
+      "{name: net, type: multi_task_ranker, inputs: [context.taste, candidate.plays], tasks: "
+      "[{name: click, label: item_click}], train: {epochs: 2, batch: 64, learning_rate: 0.02}}",
+      schema);
+  policy->fit({source_of(schema, log), Rng(2), "net"});
+  const TemporaryFolder folder;
+  save_policy(*policy, policy->config(), folder.path("saved"));
+  save_policy_schema(schema, folder.path("saved"));
+  const ServedPolicy served = load_served_policy(folder.path("saved"));
+  const RequestBatch requests = small::item_requests(80, Rng(9), schema);
+  const PageBatch pages = recommend(*policy, requests, Rng(5), nullptr);
+  std::string text;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Json turn{{"user", requests.user[i]}, {"session", requests.session[i]}};
+    Json line = request_of(requests, i, turn, schema);
+    if (i == 3) line["modules"][1].erase("features");
+    text += line.dump() + "\n";
+  }
+  Served summary;
+  const std::vector<Json> answers = serve_text(served, text, &summary);
+  REQUIRE(answers.size() == requests.size());
+  CHECK(summary.exit_status() == 3);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (i == 3) {
+      CHECK_THAT(answers[i]["error"].get<std::string>(),
+                 Catch::Contains("candidate.plays of item") && Catch::Contains("is missing"));
+      continue;
+    }
+    std::vector<std::uint32_t> expected;
+    for (std::size_t slot = pages.slot_offsets[i]; slot < pages.slot_offsets[i + 1]; ++slot)
+      for (std::size_t k = pages.item_offsets[slot]; k < pages.item_offsets[slot + 1]; ++k)
+        expected.push_back(pages.item[k]);
+    std::vector<std::uint32_t> items;
+    for (const Json& module : answers[i]["page"])
+      for (const Json& item : module["items"]) items.push_back(item);
+    CHECK(items == expected);
+  }
+  const Json good = request_of(requests, 0, Json::object(), schema);
+  REQUIRE(why_refused(good, schema).empty());
+  const auto broken = [&](const std::string& pointer, const Json& value) {
+    Json request = good;
+    request[Json::json_pointer(pointer)] = value;
+    return why_refused(request, schema);
+  };
+  using Catch::Contains;
+  CHECK_THAT(
+      broken("/modules/0/features/plays", Json::array({1, 2})),
+      Contains("modules[0].features.plays: expected a list of 4 numbers") && Contains("found 2"));
+  CHECK_THAT(broken("/modules/0/features/plays/1", "many"),
+             Contains("modules[0].features.plays[1]: expected a number"));
+  CHECK_THAT(broken("/modules/0/features/playz", 1), Contains("unknown key 'playz'"));
+  CHECK_THAT(broken("/modules/0/features", Json::object()), Contains("plays: is missing"));
 }
 
 TEST_CASE("one bad line is answered by an error and the next lines are served, status 2",

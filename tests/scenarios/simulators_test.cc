@@ -51,9 +51,12 @@ double live(const json& results, const std::string& policy, const std::string& m
 }  // namespace
 
 TEST_CASE("every off-policy learner runs from its scenario to a verdict", "[program]") {
-  const json results = run_small("off_policy_learners", {"log.pages=20000", "world.users=8000",
-                                                         "policies.banditnet.baselines=[1]"});
-  CHECK(results["policies"].size() == 15);
+  const json results =
+      run_small("off_policy_learners",
+                {"log.pages=20000", "world.users=8000", "policies.banditnet.baselines=[1]",
+                 "policies.mips.steps=500", "policies.potec.steps=500", "policies.pi_opt.steps=500",
+                 "policies.offset_tree.steps=500"});
+  CHECK(results["policies"].size() == 19);
   for (const json& policy : results["policies"]) {
     INFO(policy["name"]);
     CHECK(policy["estimates"].empty() == (policy["name"] == "oracle"));

@@ -125,6 +125,66 @@ TEST_CASE("check stores what it finds, passes again and fails where a policy cha
       Catch::Contains("<failure message=\"") && Catch::Contains("name=\"golden_scores popular\""));
 }
 
+TEST_CASE("the results of one run are a baseline, which update replaces", "[check]") {
+  const SuiteFile suite("{check: no_regression, policies: [popular]}",
+                        "seeds: 3, arms: [random, popular], baseline: results.json");
+  CHECK_THAT(suite.check().err, Catch::Contains("results.json: there is no stored baseline yet"));
+  const Called update = suite.check({"--update", "--out", suite.folder.path("runs")});
+  INFO(update.out << update.err);
+  REQUIRE(update.status == 0);
+  CHECK_THAT(update.out, Catch::Contains("Stored in") && Catch::Contains("results.json"));
+  const std::string stored = bytes_of(suite.folder.path("results.json"));
+  CHECK(from_json(stored, "results.json").seed == 1);
+  CHECK(suite.check().status == 0);
+  // A run that was far better before.
+  Results better = from_json(stored, "results.json");
+  for (PolicyResult& policy : better.policies)
+    if (policy.name == "popular") policy.lift.at("ctr").lift.value += 5;
+  suite.folder.write("results.json", to_json(better));
+  const Called worse = suite.check();
+  CHECK(worse.status == 1);
+  CHECK_THAT(worse.out, Catch::Contains("FAIL  no_regression popular ctr"));
+  CHECK(suite.check({"--update"}).status == 0);
+  CHECK(bytes_of(suite.folder.path("results.json")) == stored);
+}
+
+TEST_CASE("the folder of a run is a baseline with its saved policies", "[check]") {
+  const SuiteFile suite(
+      "{check: no_regression, policies: [popular]}, "
+      "{check: golden_scores, policies: [popular, thompson]}",
+      "seeds: 2, arms: [random, popular, thompson], baseline: base/");
+  REQUIRE(suite.check({"--update"}).status == 0);
+  CHECK(std::filesystem::exists(suite.folder.path("base/policies/popular/policy.yaml")));
+  CHECK(std::filesystem::exists(suite.folder.path("base/results.json")));
+  const Called again = suite.check();
+  INFO(again.out << again.err);
+  CHECK(again.status == 0);
+  CHECK_THAT(again.out, Catch::Contains("pages, their propensities and"));
+  suite.replace("type: popularity, objective: ctr", "type: popularity, objective: ptr");
+  const Called changed = suite.check();
+  CHECK(changed.status == 1);
+  CHECK_THAT(changed.out, Catch::Contains("FAIL  golden_scores popular: ") &&
+                              Catch::Contains("pass  golden_scores thompson"));
+  REQUIRE(suite.check({"--update"}).status == 0);
+  CHECK(suite.check().status == 0);
+}
+
+TEST_CASE("a baseline that cannot be one is refused before anything runs", "[check]") {
+  const auto refused = [](const std::string& check, const std::string& baseline) {
+    return why_refused(check, "seeds: 3, arms: [random, popular], baseline: " + baseline);
+  };
+  CHECK_THAT(refused("{check: golden_scores, policies: [popular]}", "old/results.json"),
+             Catch::Contains("golden_scores") && Catch::Contains("has no scores"));
+  CHECK_THAT(refused("{check: no_regression, policies: [popular]}", "mine.json"),
+             Catch::Contains("is neither a results.json nor the folder of a run"));
+  const SuiteFile two(
+      "{check: no_regression, policies: [popular]}]}\n  - {name: other, scenario: tiny.yaml, "
+      "checks: [{check: no_regression, policies: [popular]}",
+      "seeds: 3");
+  two.folder.write("suite.yaml", "baseline: results.json\n" + bytes_of(two.file));
+  CHECK_THROWS_WITH(load_suite(two.file), Catch::Contains("there are several cases"));
+}
+
 TEST_CASE("other seeds are other runs, compared with the stored ones", "[check]") {
   const SuiteFile suite(
       "{check: no_regression, policies: [popular]}, "

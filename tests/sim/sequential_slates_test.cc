@@ -179,13 +179,15 @@ TEST_CASE("a beam search stops where nothing may follow") {
 
 TEST_CASE("decisions with one pattern are enumerated once") {
   const auto next = std::make_shared<Table>(moody, 7);
-  const auto slates = make_sequential({0, 4, 8}, {3, 3}, next);
+  const auto slates = make_sequential({0, 4, 8, 12, 17}, {3, 3, 2, 3}, next);
   RowMatrix first(3, 4), second(3, 4);
   slates->marginals(0, first);
   const int calls = next->calls;
   slates->marginals(1, second);
   CHECK(next->calls == calls);
   CHECK(first == second);
+  check_against_enumeration(*slates, 2, 1e-12);
+  check_against_enumeration(*slates, 3, 1e-12);
 }
 
 TEST_CASE("step-by-step slates decline what they cannot do") {

@@ -8,18 +8,6 @@
 
 namespace rehearsal::deezer {
 
-namespace {
-
-/// kl(p, q) of Bernoulli laws, both kept inside (0, 1).
-double divergence(double p, double q) {
-  constexpr double kEdge = 1e-15;
-  p = std::clamp(p, kEdge, 1 - kEdge);
-  q = std::clamp(q, kEdge, 1 - kEdge);
-  return p * std::log(p / q) + (1 - p) * std::log((1 - p) / (1 - q));
-}
-
-}  // namespace
-
 double stream_probability(std::span<const double> user, std::span<const double> playlist) {
   REHEARSAL_CHECK(user.size() == playlist.size());
   const double logit = std::inner_product(user.begin(), user.end(), playlist.begin(), 0.0);
@@ -61,21 +49,6 @@ std::size_t cards_seen(std::optional<std::size_t> stream, std::size_t n_cards, s
   if (!cascade) return n_cards;
   if (rule == SeenRule::kPublished) return stream ? *stream + 1 : n_cards;
   return std::min(n_cards, stream ? std::max(l_init, *stream + 1) : l_init);
-}
-
-double kl_ucb(double successes, double displays, double total) {
-  constexpr double kPrecision = 1e-6;
-  constexpr int kMostSteps = 50;
-  if (displays == 0) return 1;
-  const double mean = successes / displays;
-  const double threshold = std::log(total) / displays;
-  double low = mean;
-  double high = 1;
-  for (int step = 0; step < kMostSteps && high - low > kPrecision; ++step) {
-    const double middle = (low + high) * 0.5;
-    (divergence(mean, middle) > threshold ? high : low) = middle;
-  }
-  return (low + high) * 0.5;
 }
 
 }  // namespace rehearsal::deezer

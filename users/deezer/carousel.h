@@ -38,9 +38,4 @@ enum class SeenRule {
 std::size_t cards_seen(std::optional<std::size_t> stream, std::size_t n_cards, std::size_t l_init,
                        SeenRule rule, bool cascade = true);
 
-/// KL-UCB index of a Bernoulli arm (Garivier and Cappe, COLT 2011): the largest q with
-/// kl(successes / displays, q) <= log(total) / displays, by bisection to 1e-6.
-/// Args: displays: 0 gives 1.  total: displays of all arms, at least 1.
-double kl_ucb(double successes, double displays, double total);
-
 }  // namespace rehearsal::deezer

@@ -1,4 +1,4 @@
-#include "sim/slate/beta_grid.h"
+#include "sim/slate/draw_grid.h"
 
 #include <algorithm>
 #include <cmath>
@@ -60,10 +60,7 @@ bool resolves(const Beta& beta, double from, double to) {
          std::abs(log_density(beta, from) - log_density(beta, to)) <= kDrop;
 }
 
-struct Interval {
-  double start;
-  double end;
-};
+using Interval = DrawGrid::Interval;
 
 /// Panels that resolve one density, outward from its mode.
 void add_intervals(const Beta& beta, std::vector<Interval>& intervals) {
@@ -107,9 +104,8 @@ std::vector<Interval> merge(std::vector<Interval> intervals) {
 
 }  // namespace
 
-BetaGrid::BetaGrid(std::span<const Beta> betas) {
-  std::vector<Interval> intervals;
-  for (const Beta& beta : betas) add_intervals(beta, intervals);
+DrawGrid::DrawGrid(std::vector<Interval> intervals, std::size_t n_draws,
+                   const std::function<double(std::size_t, double)>& log_density) {
   const std::vector<Interval> panels = merge(std::move(intervals));
   const Eigen::Index n = static_cast<Eigen::Index>(panels.size());
   half_width_.resize(n);
@@ -122,20 +118,20 @@ BetaGrid::BetaGrid(std::span<const Beta> betas) {
     t.segment<kNodes>(p * kNodes) =
         (panel.start + panel.end) / 2 + half_width_[p] * rule().node.array();
   }
-  for (const Beta& beta : betas) {
+  for (std::size_t c = 0; c < n_draws; ++c) {
     Eigen::ArrayXd density(t.size());
-    for (Eigen::Index q = 0; q < t.size(); ++q) density[q] = std::exp(log_density(beta, t[q]));
+    for (Eigen::Index q = 0; q < t.size(); ++q) density[q] = std::exp(log_density(c, t[q]));
     density /= (density * weight_).sum();
     cdf_.push_back(below(density).max(0.0).min(1.0));
     density_.push_back(std::move(density));
   }
 }
 
-std::size_t BetaGrid::bytes() const {
+std::size_t DrawGrid::bytes() const {
   return sizeof(double) * static_cast<std::size_t>(weight_.size()) * (1 + 2 * density_.size());
 }
 
-Eigen::ArrayXd BetaGrid::above(const Eigen::ArrayXd& f) const {
+Eigen::ArrayXd DrawGrid::above(const Eigen::ArrayXd& f) const {
   Eigen::ArrayXd integral(f.size());
   const Eigen::Map<const Panels> values(f.data(), kNodes, half_width_.size());
   Eigen::Map<Panels> out(integral.data(), kNodes, half_width_.size());
@@ -148,7 +144,7 @@ Eigen::ArrayXd BetaGrid::above(const Eigen::ArrayXd& f) const {
   return integral;
 }
 
-Eigen::ArrayXd BetaGrid::below(const Eigen::ArrayXd& f) const {
+Eigen::ArrayXd DrawGrid::below(const Eigen::ArrayXd& f) const {
   Eigen::ArrayXd integral(f.size());
   const Eigen::Map<const Panels> values(f.data(), kNodes, half_width_.size());
   Eigen::Map<Panels> out(integral.data(), kNodes, half_width_.size());
@@ -159,6 +155,30 @@ Eigen::ArrayXd BetaGrid::below(const Eigen::ArrayXd& f) const {
     before += half_width_[p] * rule().weight.dot(values.col(p));
   }
   return integral;
+}
+
+DrawGrid beta_grid(std::span<const Beta> betas) {
+  std::vector<Interval> intervals;
+  for (const Beta& beta : betas) add_intervals(beta, intervals);
+  return {std::move(intervals), betas.size(),
+          [&](std::size_t c, double t) { return log_density(betas[c], t); }};
+}
+
+DrawGrid normal_grid(std::span<const double> means, std::span<const double> deviations) {
+  const double reach = std::sqrt(2 * kDeepest);
+  const auto n_panels = static_cast<int>(std::ceil(2 * reach / kWidth));
+  std::vector<Interval> intervals;
+  for (std::size_t c = 0; c < means.size(); ++c)
+    for (int p = 0; p < n_panels; ++p) {
+      const auto at = [&](int step) {
+        return means[c] + deviations[c] * reach * (2.0 * step / n_panels - 1);
+      };
+      intervals.push_back({at(p), at(p + 1)});
+    }
+  return {std::move(intervals), means.size(), [&](std::size_t c, double t) {
+            const double z = (t - means[c]) / deviations[c];
+            return -0.5 * z * z;
+          }};
 }
 
 }  // namespace rehearsal

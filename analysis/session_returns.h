@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/results.h"
+#include "analysis/return_distribution.h"
+#include "sim/core/rng.h"
+
+namespace rehearsal {
+
+/// Sessions of one policy and metric, borrowed.
+struct SessionReturns {
+  std::span<const std::uint32_t> user;    // (sessions) ascending
+  std::span<const double> total;          // (sessions) discounted return
+  std::span<const double> weight;         // (sessions) of the whole session
+  std::span<const double> initial_value;  // (sessions) V(s_0); empty: no model
+};
+
+/// The distribution function of returns under the evaluation policy (Huang et al., NeurIPS 2021;
+/// Chandak et al., NeurIPS 2021). Raises: as return_cdf.
+ReturnCdf return_cdf(CdfEstimator estimator, const SessionReturns& sessions);
+
+/// What is read off it, each as an estimate of METRIC_variance, _median, _p05, _p95 and _cvar10
+/// (the mean of the worst tenth), with errors and percentile intervals by a Poisson bootstrap of
+/// users. Args: metric: of the returns.
+std::vector<Estimate> distribution_estimates(CdfEstimator estimator, const SessionReturns& sessions,
+                                             const std::string& metric, double confidence,
+                                             std::size_t n_bootstrap, const Rng& rng);
+
+}  // namespace rehearsal

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "scenarios/run.h"
+
+namespace rehearsal {
+
+/// The online experiment of a scenario that has one: results.online, regret.csv and, of each policy
+/// that learns meanwhile, what it knew at the end.
+void online_step(const Scenario& scenario, const Setup& setup, const RunFolder& folder,
+                 const RunOptions& options, Results& results);
+
+/// Curves as a table of columns: batch, policy, expected, best, regret.
+std::string regret_csv(const OnlineResults& online);
+
+/// Policies by rising regret, for a screen of 120 columns.
+std::string online_table(const OnlineResults& online);
+
+}  // namespace rehearsal

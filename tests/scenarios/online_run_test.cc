@@ -1,0 +1,122 @@
+// Bandits through the program: the step `online:` of a scenario.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "policies/policies.h"
+#include "scenarios/run.h"
+#include "scenarios/run_online.h"
+#include "tests/catch.h"
+#include "tests/scenarios/program.h"
+
+using namespace rehearsal;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A scenario of a small item page in which every bandit of the table serves.
+std::string scenario(const std::string& online = "delay: 1, batches: 4, pages: 150") {
+  std::string text =
+      "name: bandits\nseed: 3\n"
+      "world: {type: item_page, users: 200, items: 400, categories: 8}\n"
+      "users: {type: item_page}\npolicies:\n"
+      "  - {name: random, type: uniform}\n"
+      "  - {name: popular, type: popularity}\n";
+  std::string names = "random, popular";
+  for (const PolicyEntry& entry : policies().entries())
+    if (entry.online) {
+      text += "  - {name: " + entry.name + ", type: " + entry.name + "}\n";
+      names += ", " + entry.name;
+    }
+  return text +
+         "  - {name: oracle, type: oracle}\n"
+         "log: {policy: random, pages: 600}\n"
+         "estimate: {metrics: [ctr], estimators: [iips]}\n"
+         "live: {baseline: random, pages: 400, metrics: [ctr]}\n"
+         "gate: {metric: ctr, estimator: iips}\n"
+         "online: {policies: [" +
+         names + "], best: oracle, " + online + "}\n";
+}
+
+}  // namespace
+
+TEST_CASE("bandits learn in a run, with the same bytes for any number of threads",
+          "[online][program]") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("bandits.yaml", scenario());
+  const Called one = call_program({"run", file, "--out", folder.path("one"), "--threads", "1"});
+  INFO(one.err);
+  REQUIRE(one.status == 0);
+  const Called three = call_program({"run", file, "--out", folder.path("three"), "--threads", "3"});
+  REQUIRE(three.status == 0);
+  for (const char* name : {"results.json", "regret.csv", "scenario.yaml",
+                           "online/linear_ucb/state.h5", "online/beta_thompson/state.h5"})
+    CHECK(bytes_of(folder.path(std::string("one/") + name)) ==
+          bytes_of(folder.path(std::string("three/") + name)));
+  CHECK_THAT(one.out, Catch::Contains("Online: 4 batches of 150 pages, feedback 1 batches late"));
+  CHECK_THAT(one.out, Catch::Contains("popular *"));
+  const Results results = read_results(RunFolder(folder.path("one")));
+  REQUIRE(results.online);
+  CHECK(to_json(results) == bytes_of(folder.path("one/results.json")));
+  CHECK(results.online->batches == 4);
+  for (const OnlineResult& policy : results.online->policies) {
+    INFO(policy.name);
+    CHECK(policy.learns == policies()
+                               .at(policy.name == "random"    ? "uniform"
+                                   : policy.name == "popular" ? "popularity"
+                                                              : policy.name)
+                               .online);
+    CHECK(policy.rounds == std::vector<std::uint64_t>(4, 150));
+    REQUIRE(policy.regret.size() == 4);
+    CHECK(policy.regret[3] > 0);
+    CHECK(policy.regret[0] == Approx(policy.best[0] - policy.expected[0]));
+    CHECK(policy.best == results.online->policies[0].best);
+    CHECK(fs::exists(folder.path("one/online/" + policy.name + "/policy.yaml")) == policy.learns);
+  }
+  const std::string curves = bytes_of(folder.path("one/regret.csv"));
+  CHECK(std::count(curves.begin(), curves.end(), '\n') ==
+        1 + 4 * static_cast<long>(results.online->policies.size()));
+  // The resolved scenario says the same again, and another --force replaces the run.
+  const Called again = call_program(
+      {"run", folder.path("one/scenario.yaml"), "--out", folder.path("three"), "--force"});
+  CHECK(again.status == 0);
+  CHECK(bytes_of(folder.path("three/results.json")) == bytes_of(folder.path("one/results.json")));
+}
+
+TEST_CASE("bandits may start from the log, and a scenario without them has no such step",
+          "[online][program]") {
+  const TemporaryFolder folder;
+  const std::string file =
+      folder.write("bandits.yaml", scenario("start: log, batches: 2, pages: 50"));
+  const std::string fresh = folder.write("fresh.yaml", scenario("batches: 2, pages: 50"));
+  REQUIRE(call_program({"run", file, "--out", folder.path("log")}).status == 0);
+  REQUIRE(call_program({"run", fresh, "--out", folder.path("fresh")}).status == 0);
+  const Results log = read_results(RunFolder(folder.path("log")));
+  const Results none = read_results(RunFolder(folder.path("fresh")));
+  for (std::size_t p = 0; p < log.online->policies.size(); ++p) {
+    INFO(log.online->policies[p].name);
+    CHECK((log.online->policies[p].expected[0] == none.online->policies[p].expected[0]) ==
+          !log.online->policies[p].learns);
+  }
+  const Called off =
+      call_program({"run", fresh, "--out", folder.path("off"), "--set", "online.policies=[]"});
+  REQUIRE(off.status == 0);
+  CHECK_THAT(off.out, !Catch::Contains("Online:"));
+  CHECK(!fs::exists(folder.path("off/regret.csv")));
+  CHECK_THAT(bytes_of(folder.path("off/results.json")), !Catch::Contains("\"online\""));
+}
+
+TEST_CASE("an online experiment that cannot be is refused by name", "[online][program]") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& assignment) {
+    const std::string file = folder.write("bandits.yaml", scenario());
+    const Called called = call_program({"validate", file, "--set", assignment});
+    CHECK(called.status == 2);
+    return called.err;
+  };
+  CHECK_THAT(refused("online.policies=[randm]"), Catch::Contains("did you mean 'random'?"));
+  CHECK_THAT(refused("online.best=orcale"), Catch::Contains("did you mean 'oracle'?"));
+  CHECK_THAT(refused("online.batches=0"), Catch::Contains("online.batches"));
+  CHECK_THAT(refused("online.policies=[random, random]"), Catch::Contains("twice"));
+  CHECK_THAT(refused("policies.kl_ucb.feedback=impressions"),
+             Catch::Contains("impressions are of items"));
+}
