@@ -234,9 +234,8 @@ TEST_CASE("a TorchScript policy is saved and served, one bad request answered wi
   save_policy_schema(files.schema, files.folder.path("saved"));
   const auto line = [](const std::string& id, double taste) {
     return R"({"id": ")" + id + R"(", "context": {"device": "desktop", "buyer": "new", "taste": )" +
-           std::to_string(taste) +
-           R"(}, "modules": [{"module": "alpha", "items": [1]}, {"module": "beta", "items": [2]}]})" +
-           "\n";
+           std::to_string(taste) + R"(}, "modules": [{"module": "alpha", "items": [1]}, )" +
+           R"({"module": "beta", "items": [2]}]})" + "\n";
   };
   const std::string requests =
       files.folder.write("requests.jsonl", line("a", 1) + line("b", 3) + line("c", -1));
