@@ -15,22 +15,16 @@ const std::string kOfValues = "values.";
 
 struct DiverseConfig {
   std::string of;
-  double trade_off = 0.7;
-  double temperature = 0;
+  DiversityConfig diversity;
   Fields fields() {
-    return Fields()
-        .add("of", of,
-             "policy named before whose value of each module is taken (logistic, "
-             "pointwise_orderer, popularity)")
-        .add("trade_off", trade_off, 0, 1, "1: by value alone; 0: by difference alone")
-        .add("temperature", temperature, 0, 1e6,
-             "0: always the module of the largest gain; else drawn by softmax(gain / temperature), "
-             "slot by slot");
+    Fields fields;
+    fields.add("of", of,
+               "policy named before whose value of each module is taken (logistic, "
+               "pointwise_orderer, popularity)");
+    diversity.add_to(fields);
+    return fields;
   }
 };
-
-using MakeNext = std::shared_ptr<const NextChoice> (*)(std::shared_ptr<const DiverseChoices>,
-                                                       double);
 
 /// Eligible modules of a batch.
 class DiverseModules final : public DiverseChoices {
@@ -95,8 +89,8 @@ class RetrievalCounts {
 /// Modules by another policy's values, and unlike those above them.
 class DiverseOrderer final : public Policy, public KnowsRules {
  public:
-  DiverseOrderer(std::string type, DiverseConfig config, MakeNext make_next, const Schema& schema,
-                 std::shared_ptr<Policy> scorer, const ModuleValues& values)
+  DiverseOrderer(std::string type, DiverseConfig config, MakeDiverse make_next,
+                 const Schema& schema, std::shared_ptr<Policy> scorer, const ModuleValues& values)
       : type_(std::move(type)),
         config_(std::move(config)),
         make_next_(make_next),
@@ -104,18 +98,16 @@ class DiverseOrderer final : public Policy, public KnowsRules {
         scorer_(std::move(scorer)),
         values_(values) {}
 
-  bool deterministic() const override { return config_.temperature == 0; }
+  bool deterministic() const override { return config_.diversity.deterministic(); }
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     if (similarity_.size() == 0) refuse_untrained(type_);
     std::shared_ptr<const NextChoice> next = make_next_(
         std::make_shared<DiverseModules>(requests, values_.module_values(requests), similarity_),
-        config_.trade_off);
+        config_.diversity.trade_off);
     if (rules_) next = under_rules(std::move(next), rules_->of(requests));
-    if (deterministic())
-      return make_beam(requests.module_offsets, page_positions(requests), *next, 1);
-    return make_sequential(requests.module_offsets, page_positions(requests), std::move(next),
-                           config_.temperature);
+    return config_.diversity.slates(requests.module_offsets, page_positions(requests),
+                                    std::move(next));
   }
 
   void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
@@ -151,7 +143,7 @@ class DiverseOrderer final : public Policy, public KnowsRules {
  private:
   std::string type_;
   DiverseConfig config_;
-  MakeNext make_next_;
+  MakeDiverse make_next_;
   const Schema& schema_;
   std::shared_ptr<Policy> scorer_;
   const ModuleValues& values_;  // of scorer_
@@ -159,7 +151,7 @@ class DiverseOrderer final : public Policy, public KnowsRules {
   std::shared_ptr<const PageRules> rules_;
 };
 
-PolicyPtr make_diverse(const std::string& type, MakeNext make_next, const PluginConfig& config,
+PolicyPtr make_diverse(const std::string& type, MakeDiverse make_next, const PluginConfig& config,
                        const PolicyContext& context) {
   const DiverseConfig read = config.read<DiverseConfig>();
   const ModuleValues& values = values_of(read.of, "of", config, context);

@@ -13,23 +13,17 @@ struct DiverseRankerConfig {
   std::string feature;
   std::vector<std::string> similar;
   double width = 1;
-  double trade_off = 0.7;
-  double temperature = 0;
+  DiversityConfig diversity;
   Fields fields() {
-    return Fields()
-        .add("feature", feature, "the column of items that is their value; empty: the first one")
+    Fields fields;
+    fields.add("feature", feature, "the column of items that is their value; empty: the first one")
         .add("similar", similar, "columns of items that make two of them alike; empty: all")
         .add("width", width, 1e-6, 1e6,
-             "of the Gaussian of two items' distance in those columns that is their similarity")
-        .add("trade_off", trade_off, 0, 1, "1: by value alone; 0: by difference alone")
-        .add("temperature", temperature, 0, 1e6,
-             "0: always the item of the largest gain; else drawn by softmax(gain / temperature), "
-             "place by place");
+             "of the Gaussian of two items' distance in those columns that is their similarity");
+    diversity.add_to(fields);
+    return fields;
   }
 };
-
-using MakeNext = std::shared_ptr<const NextChoice> (*)(std::shared_ptr<const DiverseChoices>,
-                                                       double);
 
 /// Candidates of a batch, one decision a list.
 class DiverseItems final : public DiverseChoices {
@@ -72,33 +66,28 @@ class DiverseItems final : public DiverseChoices {
 /// Items by a feature, and unlike those above them.
 class DiverseRanker final : public Ranker {
  public:
-  DiverseRanker(MakeNext make_next, double trade_off, double temperature, RowMatrix points,
+  DiverseRanker(MakeDiverse make_next, const DiversityConfig& diversity, RowMatrix points,
                 std::vector<double> value)
       : make_next_(make_next),
-        trade_off_(trade_off),
-        temperature_(temperature),
+        diversity_(diversity),
         points_(std::make_shared<const RowMatrix>(std::move(points))),
         value_(std::move(value)) {}
 
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    const std::shared_ptr<const NextChoice> next =
-        make_next_(std::make_shared<DiverseItems>(requests, points_, value_), trade_off_);
-    if (deterministic())
-      return make_beam(requests.candidate_offsets, item_positions(requests), *next, 1);
-    return make_sequential(requests.candidate_offsets, item_positions(requests), next,
-                           temperature_);
+    return diversity_.slates(requests.candidate_offsets, item_positions(requests),
+                             make_next_(std::make_shared<DiverseItems>(requests, points_, value_),
+                                        diversity_.trade_off));
   }
-  bool deterministic() const override { return temperature_ == 0; }
+  bool deterministic() const override { return diversity_.deterministic(); }
 
  private:
-  MakeNext make_next_;
-  double trade_off_;
-  double temperature_;
+  MakeDiverse make_next_;
+  DiversityConfig diversity_;
   std::shared_ptr<const RowMatrix> points_;  // (n_items, d)
   std::vector<double> value_;                // (n_items)
 };
 
-RankerPtr make_diverse(MakeNext make_next, const PluginConfig& config, const Schema& schema) {
+RankerPtr make_diverse(MakeDiverse make_next, const PluginConfig& config, const Schema& schema) {
   const auto read = config.read<DiverseRankerConfig>();
   if (schema.item_features.empty() || schema.items.rows() == 0)
     config.refuse("feature", "the items of this schema have no features to order by");
@@ -112,8 +101,7 @@ RankerPtr make_diverse(MakeNext make_next, const PluginConfig& config, const Sch
         schema.items.col(item_column(schema, similar[d], "similar", config)).cast<double>() /
         read.width;
   const Eigen::VectorXd values = schema.items.col(value).cast<double>();
-  return std::make_shared<DiverseRanker>(make_next, read.trade_off, read.temperature,
-                                         std::move(points),
+  return std::make_shared<DiverseRanker>(make_next, read.diversity, std::move(points),
                                          std::vector<double>(values.begin(), values.end()));
 }
 

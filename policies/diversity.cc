@@ -98,4 +98,20 @@ std::shared_ptr<const NextChoice> make_dpp(std::shared_ptr<const DiverseChoices>
   return std::make_shared<Dpp>(std::move(choices), trade_off);
 }
 
+void DiversityConfig::add_to(Fields& fields) {
+  fields.add("trade_off", trade_off, 0, 1, "1: by value alone; 0: by difference alone")
+      .add("temperature", temperature, 0, 1e6,
+           "0: always the choice of the largest gain; else drawn by softmax(gain / temperature), "
+           "place by place");
+}
+
+std::unique_ptr<SlateDistribution> DiversityConfig::slates(
+    Offsets choice_offsets, std::vector<std::uint16_t> n_positions,
+    std::shared_ptr<const NextChoice> next) const {
+  if (deterministic())
+    return make_beam(std::move(choice_offsets), std::move(n_positions), *next, 1);
+  return make_sequential(std::move(choice_offsets), std::move(n_positions), std::move(next),
+                         temperature);
+}
+
 }  // namespace rehearsal

@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "sim/core/fields.h"
 #include "sim/slate/sequential.h"
 
 // Orders that weigh how good a choice is against how alike it is to those above: greedy baselines
@@ -31,5 +33,21 @@ std::shared_ptr<const NextChoice> make_mmr(std::shared_ptr<const DiverseChoices>
 /// by an incremental Cholesky factor, O(n k^2) for k choices (Chen et al., NeurIPS 2018).
 std::shared_ptr<const NextChoice> make_dpp(std::shared_ptr<const DiverseChoices> choices,
                                            double trade_off);
+/// One of them.
+using MakeDiverse = std::shared_ptr<const NextChoice> (*)(std::shared_ptr<const DiverseChoices>,
+                                                          double trade_off);
+
+/// Keys of how diverse orders are made.
+struct DiversityConfig {
+  double trade_off = 0.7;
+  double temperature = 0;
+
+  void add_to(Fields& fields);
+  bool deterministic() const { return temperature == 0; }
+  /// Greedily, or drawn place by place.
+  std::unique_ptr<SlateDistribution> slates(Offsets choice_offsets,
+                                            std::vector<std::uint16_t> n_positions,
+                                            std::shared_ptr<const NextChoice> next) const;
+};
 
 }  // namespace rehearsal

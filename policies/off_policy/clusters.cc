@@ -35,6 +35,17 @@ void ClusterConfig::add_to(Fields& fields) {
            "their rewards");
 }
 
+Fields ClusteredConfig::fields() {
+  Fields fields = learner.fields();
+  weighting.add_to(fields);
+  behavior.add_to(fields);
+  clusters.add_to(fields);
+  fields.add("l2", l2, 0, 1e12,
+             "penalty of the reward model that modules are clustered by and potec's regression "
+             "starts from");
+  return fields;
+}
+
 void ClusterConfig::check(const PluginConfig& given, const Schema& schema) const {
   if (cluster_of.empty()) return;
   std::set<double> numbers;

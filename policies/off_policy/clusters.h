@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "policies/off_policy/behavior.h"
+#include "policies/off_policy/learner.h"
 #include "policies/off_policy/reward_model.h"
+#include "policies/off_policy/weighted_pages.h"
 #include "sim/core/fields.h"
 #include "sim/schema.h"
 
@@ -22,6 +25,16 @@ struct ClusterConfig {
   std::size_t n_clusters(std::size_t n_modules) const;
   /// The cluster of each module: as given, else of modules with alike rewards.
   std::vector<std::uint16_t> assign(const Schema& schema, const RewardModel& rewards) const;
+};
+
+/// Keys of a learner that weighs decisions by clusters.
+struct ClusteredConfig {
+  LearnerConfig learner;
+  WeightingConfig weighting;
+  BehaviorConfig behavior;
+  ClusterConfig clusters;
+  double l2 = 1;
+  Fields fields();
 };
 
 /// mu(e_k | s_0 ... s_{k-1}), e_k the cluster of the module at slot k: (n_slots of all pages).

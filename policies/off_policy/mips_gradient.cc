@@ -9,22 +9,6 @@ namespace rehearsal {
 
 namespace {
 
-struct MipsGradientConfig {
-  LearnerConfig learner;
-  WeightingConfig weighting;
-  BehaviorConfig behavior;
-  ClusterConfig clusters;
-  double l2 = 1;
-  Fields fields() {
-    Fields fields = learner.fields();
-    weighting.add_to(fields);
-    behavior.add_to(fields);
-    clusters.add_to(fields);
-    fields.add("l2", l2, 0, 1e12, "penalty of the reward model that modules are clustered by");
-    return fields;
-  }
-};
-
 class MipsObjective final : public PageObjective {
  public:
   MipsObjective(double weight_cap, std::vector<std::uint16_t> cluster_of,
@@ -74,7 +58,7 @@ class MipsObjective final : public PageObjective {
 
 class MipsGradient final : public LearningMethod {
  public:
-  MipsGradient(MipsGradientConfig config, NamedPolicy behavior, const Schema& schema)
+  MipsGradient(ClusteredConfig config, NamedPolicy behavior, const Schema& schema)
       : config_(std::move(config)), behavior_(std::move(behavior)), schema_(schema) {}
 
   Learnt learn(const Training& training) const override {
@@ -89,7 +73,7 @@ class MipsGradient final : public LearningMethod {
   }
 
  private:
-  MipsGradientConfig config_;
+  ClusteredConfig config_;
   NamedPolicy behavior_;
   const Schema& schema_;
 };
@@ -103,10 +87,10 @@ std::unique_ptr<PageObjective> mips_objective(double weight_cap,
                                          std::move(cluster_pscore));
 }
 
-FieldDescriptions describe_mips_gradient() { return describe_fields<MipsGradientConfig>(); }
+FieldDescriptions describe_mips_gradient() { return describe_fields<ClusteredConfig>(); }
 
 PolicyPtr make_mips_gradient(const PluginConfig& config, const PolicyContext& context) {
-  const auto read = config.read<MipsGradientConfig>();
+  const auto read = config.read<ClusteredConfig>();
   read.clusters.check(config, context.schema);
   const NamedPolicy behavior = policy_above(read.behavior.behavior, config, context);
   return make_off_policy_learner("mips_gradient", read.learner,

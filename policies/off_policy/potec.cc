@@ -14,22 +14,6 @@ namespace {
 
 const std::string kClusterOf = "cluster_of";  // (n_modules) of a saved state
 
-struct PotecConfig {
-  LearnerConfig learner;
-  WeightingConfig weighting;
-  BehaviorConfig behavior;
-  ClusterConfig clusters;
-  double l2 = 1;
-  Fields fields() {
-    Fields fields = learner.fields();
-    weighting.add_to(fields);
-    behavior.add_to(fields);
-    clusters.add_to(fields);
-    fields.add("l2", l2, 0, 1e12, "penalty of the reward model that the regression starts from");
-    return fields;
-  }
-};
-
 /// Less the mean of its own cluster.
 void center(std::span<const std::uint16_t> cluster, std::span<double> values) {
   for (std::size_t a = 0; a < cluster.size(); ++a) {
@@ -116,7 +100,7 @@ std::vector<double> second_stage(const LoggedPages& pages, ScoreNetwork& within,
 
 class Potec final : public NetworkPolicy {
  public:
-  Potec(const PotecConfig& config, NamedPolicy behavior, const Schema& schema)
+  Potec(const ClusteredConfig& config, NamedPolicy behavior, const Schema& schema)
       : NetworkPolicy("potec", config.learner, std::move(behavior), schema,
                       {{"cluster", config.clusters.n_clusters(schema.n_modules())},
                        {"within", schema.n_modules()}}),
@@ -184,7 +168,7 @@ class Potec final : public NetworkPolicy {
     return slates;
   }
 
-  PotecConfig potec_;
+  ClusteredConfig potec_;
   std::vector<std::uint16_t> cluster_of_;
 };
 
@@ -225,10 +209,10 @@ ClusterPages cluster_pages(const LoggedPages& pages, const std::vector<double>& 
   return out;
 }
 
-FieldDescriptions describe_potec() { return describe_fields<PotecConfig>(); }
+FieldDescriptions describe_potec() { return describe_fields<ClusteredConfig>(); }
 
 PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context) {
-  const auto read = config.read<PotecConfig>();
+  const auto read = config.read<ClusteredConfig>();
   check_one_decision(config, context.schema, "potec");
   read.clusters.check(config, context.schema);
   return std::make_unique<Potec>(read, policy_above(read.behavior.behavior, config, context),
