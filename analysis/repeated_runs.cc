@@ -11,15 +11,15 @@ namespace rehearsal {
 
 namespace {
 
-struct Moments {
+struct RunMoments {
   double n = 0;
   double mean = 0;
   double variance = 0;  // of the mean
 };
 
-Moments moments(const std::vector<double>& runs) {
+RunMoments moments(const std::vector<double>& runs) {
   REHEARSAL_CHECK(runs.size() >= 2);
-  Moments m;
+  RunMoments m;
   m.n = static_cast<double>(runs.size());
   // From the first run: runs that are equal have exactly no variance.
   for (const double run : runs) m.mean += (run - runs[0]) / m.n;
@@ -36,7 +36,7 @@ double t_quantile(double p, double degrees) {
   return boost::math::quantile(boost::math::students_t(degrees), p);
 }
 
-RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
+RunsTest one_sided(const RunMoments& m, double limit, double alpha, double power) {
   RunsTest test;
   test.value = m.mean;
   test.standard_error = std::sqrt(m.variance);
@@ -49,7 +49,7 @@ RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
 }
 
 /// The mean of `before`; one run varies as those of `now` do.
-Moments stored_moments(const std::vector<double>& before, const Moments& now) {
+RunMoments stored_moments(const std::vector<double>& before, const RunMoments& now) {
   if (before.size() > 1) return moments(before);
   REHEARSAL_CHECK(before.size() == 1);
   return {1, before[0], now.variance * now.n};
@@ -59,8 +59,8 @@ Moments stored_moments(const std::vector<double>& before, const Moments& now) {
 
 RunsTest test_worse(const std::vector<double>& now, const std::vector<double>& before,
                     double margin, double alpha, double power) {
-  const Moments a = moments(now);
-  const Moments b = stored_moments(before, a);
+  const RunMoments a = moments(now);
+  const RunMoments b = stored_moments(before, a);
   RunsTest test;
   test.value = a.mean - b.mean;
   const double variance = a.variance + b.variance;

@@ -36,9 +36,9 @@ void take_eligible(std::span<const std::uint16_t> eligible, const double* all,
 }
 
 /// Adam (Kingma and Ba, ICLR 2015) with decoupled decay (Loshchilov and Hutter, ICLR 2019), uphill.
-class Adam {
+class LearnerAdam {
  public:
-  explicit Adam(std::size_t n) : mean_(n, 0.0), square_(n, 0.0) {}
+  explicit LearnerAdam(std::size_t n) : mean_(n, 0.0), square_(n, 0.0) {}
 
   void step(std::span<const double> gradient, double rate, double decay, ScoreNetwork& network) {
     ++n_steps_;
@@ -178,7 +178,7 @@ ScoreNetwork Training::behavior_start() const {
 void Training::ascend(PageObjective& objective, ScoreNetwork& network) const {
   const auto batch = static_cast<std::size_t>(config_.batch);
   const auto n_steps = static_cast<double>(config_.steps);
-  Adam adam(network.parameters().size());
+  LearnerAdam adam(network.parameters().size());
   std::vector<double> logits;
   std::vector<double> own;
   std::int64_t step = 0;

@@ -20,9 +20,9 @@ constexpr std::size_t kMostSlates = 1000000;
 constexpr std::size_t kBlock = 4096;  // prefixes asked for at once
 
 /// The logits of one decision made probabilities.
-class Steps {
+class StepTable {
  public:
-  Steps(const NextChoice& next, double temperature) : next_(next), temperature_(temperature) {
+  StepTable(const NextChoice& next, double temperature) : next_(next), temperature_(temperature) {
     REHEARSAL_CHECK(temperature > 0);
   }
 
@@ -210,7 +210,7 @@ class Sequential final : public SlateDistribution, public Restrictable {
 
   std::shared_ptr<const NextChoice> next_;
   double temperature_;
-  Steps steps_;
+  StepTable steps_;
   mutable std::mutex mutex_;
   // Marginals by pattern, numbers of choices and of positions.
   mutable std::map<std::array<std::uint64_t, 3>, RowMatrix> known_;
@@ -230,7 +230,7 @@ std::unique_ptr<SlateDistribution> make_beam(Offsets choice_offsets,
                                              std::vector<std::uint16_t> n_positions,
                                              const NextChoice& next, std::size_t width,
                                              double temperature) {
-  const Steps steps(next, temperature);
+  const StepTable steps(next, temperature);
   std::vector<std::uint16_t> slates(choice_offsets.back());
   for (std::size_t i = 0; i < n_positions.size(); ++i) {
     const std::size_t first = choice_offsets[i];

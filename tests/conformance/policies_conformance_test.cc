@@ -47,14 +47,14 @@ std::vector<PolicyEntry> entries() {
 }
 
 /// A small site, its log, and what makers may use.
-struct Site {
+struct PolicySite {
   Schema schema;
   TemporaryFolder folder;
   small::FakeUsers users;
   std::map<std::string, std::shared_ptr<Policy>> others;
   std::unique_ptr<LogReader> log;
 
-  explicit Site(std::uint16_t n_slots) : schema(small::schema(n_slots)) {
+  explicit PolicySite(std::uint16_t n_slots) : schema(small::schema(n_slots)) {
     others["curated"] = small::policy("{name: curated, type: static_order}", schema);
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
@@ -95,9 +95,9 @@ struct Site {
 };
 
 /// The site that a type of policy is for.
-const Site& site(const std::string& type = "") {
-  static const Site pages(3);
-  static const Site single(1);
+const PolicySite& site(const std::string& type = "") {
+  static const PolicySite pages(3);
+  static const PolicySite single(1);
   return kOneModule.count(type) > 0 ? single : pages;
 }
 

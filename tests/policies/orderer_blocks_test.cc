@@ -67,16 +67,16 @@ void draw(Parameters& parameters) {
   for (float& value : parameters.values()) value += 0.05f;  // no bias at a kink
 }
 
-const Schema& site() {
+const Schema& orderer_site() {
   static const Schema schema = effects::schema();
   return schema;
 }
 
 /// Logged pages of the made-up site, read as orderers read them.
 OrderedPages logged_pages(std::uint32_t n) {
-  const std::vector<LogBatch> batches{effects::log(n, site(), Rng(8))};
-  return read_ordered_pages({source_of(site(), batches), Rng(1), "test"}, site(),
-                            CandidateReader(site()));
+  const std::vector<LogBatch> batches{effects::log(n, orderer_site(), Rng(8))};
+  return read_ordered_pages({source_of(orderer_site(), batches), Rng(1), "test"}, orderer_site(),
+                            CandidateReader(orderer_site()));
 }
 
 OrdererTraining narrow() {
@@ -243,7 +243,7 @@ TEST_CASE("an evaluator's loss has the gradient of finite differences", "[ordere
     config.training.hidden = {4};
     config.pair_width = 3;
     config.sees = sees;
-    PageEvaluator evaluator(config, CandidateReader(site()), site());
+    PageEvaluator evaluator(config, CandidateReader(orderer_site()), orderer_site());
     draw(evaluator.parameters());
     const std::vector<std::uint32_t> rows = first_rows(12);
     check_differences(evaluator.parameters(), [&](Tape& tape) {
@@ -256,7 +256,7 @@ TEST_CASE("an evaluator values a page as its own outputs on the log say", "[orde
   const OrderedPages pages = logged_pages(10);
   EvaluatorConfig config;
   config.sees = "around";
-  PageEvaluator evaluator(config, CandidateReader(site()), site());
+  PageEvaluator evaluator(config, CandidateReader(orderer_site()), orderer_site());
   draw(evaluator.parameters());
   const std::vector<std::uint32_t> rows = first_rows(10);
   const std::vector<PageEffects> effects = evaluator.effects(pages.candidates, rows);
@@ -278,8 +278,9 @@ namespace {
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
       : network(parameters,
-                candidate_encoder(parameters, CandidateReader(site()), site(), narrow(), 1),
-                network_size(CandidateReader(site()), site(), narrow()), recurrent),
+                candidate_encoder(parameters, CandidateReader(orderer_site()), orderer_site(),
+                                  narrow(), 1),
+                network_size(CandidateReader(orderer_site()), orderer_site(), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }
@@ -335,7 +336,7 @@ TEST_CASE("a pointer's steps sum to one and never point at what is placed or abs
 TEST_CASE("a pointer's beam of every beginning finds the likeliest page", "[orderers]") {
   const RequestBatch requests = effects::requests(12, Rng(4));
   CandidatePages pages;
-  CandidateReader(site()).add(requests, pages);
+  CandidateReader(orderer_site()).add(requests, pages);
   for (const bool recurrent : {true, false}) {
     const SmallPointer pointer(recurrent);
     const auto next = pointer.network.next_choice(pointer.parameters, pages);
@@ -361,7 +362,7 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(site()), site());
+  PageEvaluator evaluator({}, CandidateReader(orderer_site()), orderer_site());
   draw(evaluator.parameters());
   const std::vector<float> more = numbers(evaluator.parameters().values().size());
   for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];

@@ -12,7 +12,7 @@
 #include "sim/core/draws.h"
 #include "sim/engine/parallel.h"
 #include "tests/catch.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 
@@ -20,8 +20,6 @@ namespace {
 
 constexpr std::size_t kSeeds = 1000;
 constexpr std::size_t kRuns = 5;  // a side of a comparison
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// An empty folder, gone at the end.
 struct Folder {
