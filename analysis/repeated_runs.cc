@@ -18,8 +18,8 @@ struct RunMoments {
   double variance() const { return squares / (n - 1) / n; }  // of the mean
 };
 
-Moments moments(const std::vector<double>& runs) {
-  Moments m;
+RunMoments moments(const std::vector<double>& runs) {
+  RunMoments m;
   m.n = static_cast<double>(runs.size());
   // From the first run: runs that are equal have exactly no variance.
   for (const double run : runs) m.mean += (run - runs[0]) / m.n;
@@ -34,7 +34,7 @@ double t_quantile(double p, double degrees) {
   return boost::math::quantile(boost::math::students_t(degrees), p);
 }
 
-RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
+RunsTest one_sided(const RunMoments& m, double limit, double alpha, double power) {
   REHEARSAL_CHECK(m.n >= 2);
   RunsTest test;
   test.value = m.mean;
@@ -51,8 +51,8 @@ RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
 
 RunsTest test_worse(const std::vector<double>& now, const std::vector<double>& before,
                     double margin, double alpha, double power) {
-  const Moments a = moments(now);
-  const Moments b = moments(before);
+  const RunMoments a = moments(now);
+  const RunMoments b = moments(before);
   REHEARSAL_CHECK(a.n >= 2 && b.n >= 1);
   RunsTest test;
   test.value = a.mean - b.mean;

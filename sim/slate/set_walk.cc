@@ -10,7 +10,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kBlock = 4096;  // sets asked for at once
+constexpr std::size_t kSetBlock = 4096;  // sets asked for at once
 
 }  // namespace
 
@@ -63,8 +63,8 @@ SetWalk::Level SetWalk::first_level() const {
 
 /// Of each kind the first choices stand for all that may be placed.
 void SetWalk::find_steps(std::size_t length, Level& level) const {
-  for (std::size_t first = 0; first < level.n; first += kBlock) {
-    const std::size_t n = std::min(kBlock, level.n - first);
+  for (std::size_t first = 0; first < level.n; first += kSetBlock) {
+    const std::size_t n = std::min(kSetBlock, level.n - first);
     Prefixes placed{n, length, {}};
     for (std::size_t s = first; s < first + n; ++s)
       for (std::size_t t = 0; t < n_kinds(); ++t)

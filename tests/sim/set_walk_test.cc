@@ -13,7 +13,7 @@ using namespace rehearsal::testing;
 
 namespace {
 
-constexpr std::uint16_t kFree = SlateRules::kFree;
+constexpr std::uint16_t kNoRules = SlateRules::kFree;
 
 std::vector<double> random_weights(std::size_t n, std::uint64_t seed) {
   Stream stream = Rng(seed).stream(Draw::kWorld, {});
@@ -58,8 +58,8 @@ class Sums final : public NextChoice {
 
 TEST_CASE("Plackett-Luce and uniform slates under rules agree with their enumeration") {
   const std::vector<std::uint8_t> limited{1, 0, 1, 0, 0, 1, 0};
-  const std::vector<std::uint16_t> free(7, kFree);
-  const std::vector<std::uint16_t> pinned{kFree, kFree, 2, kFree, kFree, kFree, 0};
+  const std::vector<std::uint16_t> free(7, kNoRules);
+  const std::vector<std::uint16_t> pinned{kNoRules, kNoRules, 2, kNoRules, kNoRules, kNoRules, 0};
   const std::vector<double> unlike = random_weights(7, 3);
   const std::vector<double> few{0.4, 0.4, 0.4, -1, 0.4, -1, 2};
   for (const auto& weights : {unlike, few, std::vector<double>(7, 0.0)}) {
@@ -76,7 +76,7 @@ TEST_CASE("Plackett-Luce and uniform slates under rules agree with their enumera
   three[1] = three[4] = three[7] = 1;
   check_against_enumeration(
       *under(*make_plackett_luce({0, 10}, {10}, random_weights(10, 5)),
-             {kFree, kFree, 1, kFree, kFree, kFree, kFree, kFree, kFree, kFree}, three, 1, 5),
+             {kNoRules, kNoRules, 1, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules}, three, 1, 5),
       0, 1e-12);
 }
 
@@ -101,13 +101,13 @@ TEST_CASE("rules part what is alike where they treat it differently, and only th
                          std::size_t most) {
     return SlateRules({0, 5}, std::move(position), std::move(limited), most).kinds(0, alike);
   };
-  const std::vector<std::uint16_t> free(5, kFree);
+  const std::vector<std::uint16_t> free(5, kNoRules);
   CHECK(kinds(free, {0, 0, 0, 0, 0}, 0) == alike);
   CHECK(kinds(free, {1, 0, 1, 0, 1}, 1) == std::vector<std::uint16_t>{0, 1, 0, 1, 2});
   CHECK(kinds(free, {1, 0, 1, 0, 1}, 3) == alike);  // no limit binds
-  CHECK(kinds({kFree, 2, kFree, kFree, kFree}, {0, 0, 0, 0, 0}, 0) ==
+  CHECK(kinds({kNoRules, 2, kNoRules, kNoRules, kNoRules}, {0, 0, 0, 0, 0}, 0) ==
         std::vector<std::uint16_t>{0, 1, 0, 0, 2});
-  CHECK(SlateRules({0, 2}, {kFree, kFree}, {0, 0}, 0).kinds(0, {}).empty());
+  CHECK(SlateRules({0, 2}, {kNoRules, kNoRules}, {0, 0}, 0).kinds(0, {}).empty());
 }
 
 TEST_CASE("sets reach where orders are too many") {
@@ -115,7 +115,7 @@ TEST_CASE("sets reach where orders are too many") {
   std::vector<std::uint8_t> limited(60);
   for (std::size_t c = 0; c < 30; ++c) limited[c] = 1;
   const auto slates =
-      under(*make_uniform({0, 60}, {60}), std::vector<std::uint16_t>(60, kFree), limited, 1, 10);
+      under(*make_uniform({0, 60}, {60}), std::vector<std::uint16_t>(60, kNoRules), limited, 1, 10);
   RowMatrix marginals(10, 60), pairs(600, 600);
   slates->marginals(0, marginals);
   double none_yet = 1;  // of the limited, above
@@ -142,7 +142,7 @@ TEST_CASE("sets reach where orders are too many") {
   // The same without quadrature: an order that rules do not touch.
   const auto orders = make_plackett_luce({0, 16}, {16}, random_weights(16, 9));
   const auto ruled =
-      under(*orders, std::vector<std::uint16_t>(16, kFree), std::vector<std::uint8_t>(16), 0, 8);
+      under(*orders, std::vector<std::uint16_t>(16, kNoRules), std::vector<std::uint8_t>(16), 0, 8);
   RowMatrix by_sets(8, 16);
   ruled->marginals(0, by_sets);
   CHECK((by_sets - of_single).cwiseAbs().maxCoeff() < 1e-12);
