@@ -21,6 +21,18 @@ std::vector<double> or_ones(const std::vector<double>& column, std::size_t n) {
   return column.empty() ? std::vector<double>(n, 1.0) : column;
 }
 
+/// One decision a module that may be shown.
+std::unique_ptr<SlateDistribution> as_retrieved(const RequestBatch& requests) {
+  const Offsets& lists = requests.candidate_offsets;
+  std::vector<std::uint16_t> sizes;
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    for (std::size_t e = requests.module_offsets[i]; e < requests.module_offsets[i + 1]; ++e)
+      sizes.push_back(static_cast<std::uint16_t>(requests.n_placed(i, lists[e + 1] - lists[e])));
+  // Equal scores stay in the order of the choices.
+  return make_deterministic(lists, std::move(sizes),
+                            std::vector<double>(requests.candidate.size()));
+}
+
 }  // namespace
 
 Decision decision_of(const Schema& schema) {
@@ -38,14 +50,14 @@ std::size_t n_named_choices(const Schema& schema, Decision decision) {
 std::unique_ptr<SlateDistribution> decide(const Policy& policy, Decision decision,
                                           const RequestBatch& requests) {
   if (decision == Decision::kModules) return policy.distribution(requests);
-  if (policy.ranker() != nullptr) return policy.ranker()->distribution(requests);
-  std::vector<std::uint16_t> sizes(requests.size());
-  for (std::size_t i = 0; i < sizes.size(); ++i)
-    sizes[i] = static_cast<std::uint16_t>(
-        requests.n_placed(i, requests.candidate_offsets[i + 1] - requests.candidate_offsets[i]));
-  // Equal scores stay in the order of the choices: as retrieved.
-  return make_deterministic(requests.candidate_offsets, std::move(sizes),
-                            std::vector<double>(requests.candidate.size()));
+  return policy.ranker() != nullptr ? policy.ranker()->distribution(requests)
+                                    : as_retrieved(requests);
+}
+
+PageDistribution decide_pages(const Policy& policy, const RequestBatch& requests) {
+  PageDistribution page = policy.page_distribution(requests);
+  if (page.items == nullptr) page.items = as_retrieved(requests);
+  return page;
 }
 
 LogBatch items_as_choices(const LogBatch& batch) {

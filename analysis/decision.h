@@ -23,6 +23,9 @@ std::size_t n_named_choices(const Schema& schema, Decision decision);
 std::unique_ptr<SlateDistribution> decide(const Policy& policy, Decision decision,
                                           const RequestBatch& requests);
 
+/// The same of whole pages; items as retrieved where the policy has no ranker.
+PageDistribution decide_pages(const Policy& policy, const RequestBatch& requests);
+
 /// The rounds of a one-module log with items in the place of modules: every candidate is a choice,
 /// known by its place in the retrieved list; the items shown are the slots.
 /// Raises: Error(kInput) for a round without candidates, or an item that was not retrieved.

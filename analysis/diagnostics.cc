@@ -171,13 +171,18 @@ std::size_t carriers_of_half(const WeightStats& stats) {
 
 }  // namespace
 
+std::string WeightUnit::name_of(std::size_t place_index) const {
+  if (n_columns == 0) return fmt::format("{} {}", place, place_index);
+  return fmt::format("{} {}, position {}", place, place_index / n_columns, place_index % n_columns);
+}
+
 std::vector<std::string> weight_warnings(std::span<const WeightStats> stats, double n_rounds,
                                          const WeightUnit& unit) {
   constexpr double kFewRounds = 100;
   constexpr double kHeavyTail = 0.7;
   std::vector<std::string> warnings;
   const auto slot = [&](std::size_t k) {
-    return stats.size() > 1 ? fmt::format(" at {} {}", unit.place, k) : std::string();
+    return stats.size() > 1 ? " at " + unit.name_of(k) : std::string();
   };
   const auto once = [&](auto&& check) {
     for (std::size_t k = 0; k < stats.size(); ++k) {
@@ -244,9 +249,9 @@ void set_weight_diagnostics(std::span<const WeightStats> stats, double n_rounds,
 std::vector<std::string> support_warnings(const SupportGap* gap) {
   if (gap == nullptr || gap->mass <= 1e-9) return {};
   return {
-      fmt::format("{:.2f} % of its slots show what the behavior never shows there (most: {}, "
+      fmt::format("{:.2f} % of its {} show what the behavior never shows there (most: {}, "
                   "{:.2f} % of pages); the log cannot judge these",
-                  100 * gap->mass, gap->where, 100 * gap->worst_mass)};
+                  100 * gap->mass, gap->of, gap->where, 100 * gap->worst_mass)};
 }
 
 }  // namespace rehearsal

@@ -69,7 +69,10 @@ WeightDiagnostics diagnose(std::span<const double> weights, double confidence);
 /// What weights belong to, for messages.
 struct WeightUnit {
   const char* one;
-  const char* place;  // in it
+  const char* place;          // in it
+  std::size_t n_columns = 0;  // > 0: places are rows of so many items
+
+  std::string name_of(std::size_t place_index) const;
 };
 inline constexpr WeightUnit kPages{"page", "slot"};
 inline constexpr WeightUnit kSessions{"session", "round"};
@@ -84,9 +87,10 @@ double clipped_mass(std::span<const double> weights, std::span<const double> shr
 
 /// A policy's probability mass where the behaviour shows nothing.
 struct SupportGap {
-  double mass = 0;        // share of its slots, 0 to 1
+  double mass = 0;        // share of its slots or items, 0 to 1
   std::string where;      // the worst place, such as "similar at slot 2"
   double worst_mass = 0;  // its share of pages
+  const char* of = "slots";
 };
 
 /// Plain-language warnings about weights of an estimator; empty when all is well: no logged page

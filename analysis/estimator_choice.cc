@@ -132,6 +132,10 @@ std::string of_single_actions_only(const EstimatorEntry& entry) {
   return entry.uses(Need::kPscore) ? "scores single actions, not pages" : "";
 }
 
+std::string of_pages_only(const EstimatorEntry& entry) {
+  return entry.uses(Need::kCells) ? "scores pages item by item, not single actions" : "";
+}
+
 std::string settled_name(const std::string& name, const Refusal& refusal) {
   if (name == kAuto) return name;
   return request_estimators({name}, {}, refusal, "").asked[0].name;

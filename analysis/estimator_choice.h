@@ -40,6 +40,8 @@ struct EstimatorRequests {
 using Refusal = std::function<std::string(const EstimatorEntry&)>;
 /// Of pages: what needs the propensity itself does not apply.
 std::string of_single_actions_only(const EstimatorEntry& entry);
+/// The other way round: an estimator of cells.
+std::string of_pages_only(const EstimatorEntry& entry);
 
 /// Names as parse_estimator takes them, "FAMILY_auto" (that family's hyper-parameter is chosen from
 /// its grid) and "auto" (among `families`, each at its grid).

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "analysis/estimator_terms.h"
@@ -40,6 +41,13 @@ Hyperparameter implicit() {
 
 Hyperparameter exponent() {
   return {"exponent", 0, 1, 0.9, {0.5, 0.9, 1}, "of propensities; 1 leaves them"};
+}
+
+Hyperparameter columns_above() {
+  return {"columns",    0,
+          kInf,         1,
+          {0, 1, kInf}, "items of each row above that matter; inf: all of them",
+          false,        true};
 }
 
 Hyperparameter logarithmic() {
@@ -161,9 +169,53 @@ std::vector<EstimatorEntry> shrunken() {
   };
 }
 
-std::vector<EstimatorEntry> action_table() {
+/// Of pages whose rows hold items: each cell's outcome by a weight of its own.
+std::vector<EstimatorEntry> by_cells() {
+  using namespace terms;
+  const auto plain = [](const char* name, const char* summary, CellWeight weight,
+                        std::optional<Hyperparameter> parameter = {}) {
+    return EstimatorEntry{name,
+                          summary,
+                          "this project, after Li et al., KDD 2018, and McInerney et al., KDD 2020",
+                          {Need::kCells},
+                          mean,
+                          iips,
+                          "",
+                          std::move(parameter),
+                          weight};
+  };
+  const auto normalized = [&](const char* name, const char* summary, CellWeight weight,
+                              std::optional<Hyperparameter> parameter = {}) {
+    EstimatorEntry entry = plain(name, summary, weight, std::move(parameter));
+    entry.layout = per_slot;
+    entry.terms = sniips;
+    return entry;
+  };
+  return {
+      plain("cell_marginal", "item by item: its row's module and it itself matter, nothing else",
+            CellWeight::kCellMarginal),
+      normalized("sncell_marginal", "cell_marginal weights divided by their mean at each cell",
+                 CellWeight::kCellMarginal),
+      plain("row_marginal", "item by item: its row's module and the items before it matter",
+            CellWeight::kRowMarginal),
+      normalized("snrow_marginal", "row_marginal weights divided by their mean at each cell",
+                 CellWeight::kRowMarginal),
+      plain("row_cascade",
+            "item by item: its row so far, modules above and their first items matter",
+            CellWeight::kRowCascade, columns_above()),
+      normalized("snrow_cascade", "row_cascade weights divided by their mean at each cell",
+                 CellWeight::kRowCascade, columns_above()),
+      plain("page_cascade", "item by item: all that is above and to the left matters",
+            CellWeight::kPageCascade),
+      normalized("snpage_cascade", "page_cascade weights divided by their mean at each cell",
+                 CellWeight::kPageCascade),
+  };
+}
+
+std::vector<EstimatorEntry> table() {
   std::vector<EstimatorEntry> all = unbiased();
   for (EstimatorEntry& entry : shrunken()) all.push_back(std::move(entry));
+  for (EstimatorEntry& entry : by_cells()) all.push_back(std::move(entry));
   return all;
 }
 
@@ -215,6 +267,10 @@ Estimator parse_estimator(const std::string& name, const std::string& where) {
                 fmt::format("{}{}{}: {} is {}, allowed is [{}, {}]", where,
                             where.empty() ? "" : ": ", name, allowed.name, parameter_text(*value),
                             parameter_text(allowed.low), parameter_text(allowed.high)));
+  if (allowed.whole && std::floor(*value) != *value)
+    throw Error(ErrorKind::kInput,
+                fmt::format("{}{}{}: {} is {}, expected a whole number or inf", where,
+                            where.empty() ? "" : ": ", name, allowed.name, parameter_text(*value)));
   return estimator_at(*entry, *value);
 }
 

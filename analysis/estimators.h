@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/page_cells.h"
 #include "sim/core/registry.h"
 #include "sim/core/types.h"
 
@@ -34,7 +35,16 @@ struct WeightedRounds {
 };
 
 /// What an estimator reads. kPscore: the propensity itself, which only single actions have.
-enum class Need : std::uint8_t { kPage, kCascade, kItemPosition, kPseudoInverse, kQHat, kPscore };
+/// kCells: outcomes and weights item by item, cells of a page in the place of its slots.
+enum class Need : std::uint8_t {
+  kPage,
+  kCascade,
+  kItemPosition,
+  kPseudoInverse,
+  kQHat,
+  kPscore,
+  kCells
+};
 
 /// A value that is a sum of ratios of sums, V = sum_j (sum_i N_ij) / (sum_i D_ij): all estimators
 /// here have this shape, so that variances, lifts and the bootstrap are written once.
@@ -58,6 +68,7 @@ struct Hyperparameter {
   std::vector<double> grid;  // what is scored where nobody names a value
   std::string help;
   bool caps_weights = false;  // no weight counts as more than it
+  bool whole = false;         // a count: whole numbers only, or inf
 };
 
 /// A line of analysis/estimators.cc.
@@ -75,6 +86,8 @@ struct EstimatorEntry {
                 std::span<double> out) = nullptr;
   std::string alias{};  // what other tools call it, "" where nothing else
   std::optional<Hyperparameter> parameter{};
+  /// Of kCells: the weight, in item_position_weight; its columns above are the hyper-parameter.
+  std::optional<CellWeight> cells{};
 
   bool uses(Need need) const;
 };

@@ -32,7 +32,8 @@ void check_options(const std::vector<Candidate>& candidates, int baseline,
   check_outcome_options(options.outcome);
 }
 
-/// The estimators asked for, or all that the behaviour allows.
+/// The estimators asked for, or all that the behaviour allows: of cells those alone that are asked
+/// for, as they read all items.
 EstimatorRequests requested(const std::vector<std::string>& names, const Policy* behavior) {
   const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
     if (entry.uses(Need::kPseudoInverse) && behavior == nullptr)
@@ -41,7 +42,8 @@ EstimatorRequests requested(const std::vector<std::string>& names, const Policy*
   };
   std::vector<std::string> all = names;
   for (const EstimatorEntry& entry : estimators().entries())
-    if (names.empty() && !entry.parameter && refusal(entry).empty()) all.push_back(entry.name);
+    if (names.empty() && !entry.parameter && !entry.cells && refusal(entry).empty())
+      all.push_back(entry.name);
   return request_estimators(all, kPageFamilies, refusal, "estimate.estimators");
 }
 
@@ -71,10 +73,11 @@ const ChoiceRule& choice_rule(const std::string& name) {
   return rule;
 }
 
-/// Whether item orders differ between the policies: not where all share one ranker.
-bool items_differ(const std::vector<Candidate>& candidates, const Policy* behavior) {
+/// Whether item orders count: not where all share one ranker that leaves nothing to luck.
+bool items_count(const std::vector<Candidate>& candidates, const Policy* behavior) {
   const Ranker* shared = behavior == nullptr ? nullptr : behavior->ranker();
-  return std::any_of(candidates.begin(), candidates.end(),
+  return (shared != nullptr && !shared->deterministic()) ||
+         std::any_of(candidates.begin(), candidates.end(),
                      [&](const Candidate& c) { return c.policy->ranker() != shared; });
 }
 
@@ -91,7 +94,9 @@ WeightNeeds needs_of(const std::vector<Estimator>& chosen_ones,
   needs.pseudo_inverse = any(Need::kPseudoInverse);
   needs.direct = any(Need::kQHat);
   needs.support = behavior != nullptr;
-  needs.items = items_differ(candidates, behavior);
+  needs.cells = any(Need::kCells);
+  // Of cells every item's probability is read, so that what the log says of its orders counts.
+  needs.items = items_count(candidates, behavior) || (needs.cells && behavior == nullptr);
   return needs;
 }
 
@@ -132,6 +137,44 @@ std::vector<std::shared_ptr<const OutcomeModel>> outcome_models(const RoundSourc
     models.push_back(given != options.outcome_models.end() ? given->second : fitted[next++]);
   }
   return models;
+}
+
+/// Items of the longest row, for estimators of cells.
+std::size_t longest_row(const RoundSource& rounds, int threads) {
+  if (rounds.schema->n_positions > 0) return rounds.schema->n_positions;
+  std::size_t longest = 1;
+  ordered_reduce(
+      rounds.n_shards, threads,
+      [&](std::size_t shard) {
+        const Offsets items = rounds.read(shard, {false, true, false, false}).pages.item_offsets;
+        std::size_t own = 0;
+        for (std::size_t s = 0; s + 1 < items.size(); ++s)
+          own = std::max<std::size_t>(own, items[s + 1] - items[s]);
+        return own;
+      },
+      [&](std::size_t, std::size_t own) { longest = std::max(longest, own); });
+  return longest;
+}
+
+/// A list is a page of one row, whose items' own weights are those of its cells.
+void plan_cells(const EvaluateOptions& options, EvaluationPlan& plan) {
+  const bool list = plan.decision == Decision::kItems;
+  plan.n_rows = list ? 1 : plan.n_slots;
+  plan.row_length = list ? plan.n_slots : longest_row(plan.rounds, options.threads);
+  plan.needs.cascade |= list;
+  plan.needs.item_position |= list;
+}
+
+/// Raises: Error(kInput) where pages have more cells than are worth a ratio each.
+void check_cells(const std::vector<Estimator>& scored, const EvaluationPlan& plan) {
+  constexpr std::size_t kMost = 200;
+  for (const Estimator& each : scored)
+    if (each.entry->uses(Need::kCells) && each.layout(2).parts.size() > 1 &&
+        plan.n_places(each) > kMost)
+      throw Error(ErrorKind::kInput,
+                  fmt::format("estimate.estimators: {} divides by the mean weight of each cell, "
+                              "and pages have up to {}; expected at most {}",
+                              each.name, plan.n_places(each), kMost));
 }
 
 /// Rounds of the longest session. Raises: Error(kInput) where it has more than weights can bear.
@@ -242,6 +285,9 @@ std::vector<std::vector<Estimate>> evaluate(const RoundSource& rounds, const Log
   plan.needs = needs_of(entries, candidates, plan.behavior);
   if (plan.decision == Decision::kItems) plan.needs.items = false;  // they are the decision
   if (sessions) plan_sessions(options, plan);
+  plan.columns_of_row = static_cast<std::size_t>(options.columns_of_row);
+  if (plan.needs.cells) plan_cells(options, plan);
+  check_cells(entries, plan);
   add_targets(entries, baseline, plan);
   plan_interval(options, plan);
   if (sessions && plan.needs.direct)

@@ -30,7 +30,10 @@ struct EvaluateOptions {
   std::string log_subset = "all";  // "all", or the name of a behaviour component: its rounds
                                    // alone, with that component's propensities
   const Policy* subset_behavior = nullptr;  // that component's policy
-  OutcomeOptions outcome;                   // how q_hat is fitted
+  /// Of a cell's own row, the items that count at least, for estimators of cells but cell_marginal:
+  /// as many as are visible at first where these decide whether the row is looked at.
+  std::int64_t columns_of_row = 0;
+  OutcomeOptions outcome;  // how q_hat is fitted
   /// q_hat by metric; a metric without one gets one fitted by `outcome`.
   std::map<std::string, std::shared_ptr<const OutcomeModel>> outcome_models;
   /// Set: values are returns per session, sum_t gamma^t r_t with this gamma in [0, 1], by the

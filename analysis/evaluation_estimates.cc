@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "analysis/interval_kinds.h"
@@ -250,6 +251,11 @@ class Finisher {
   }
 
   const WeightUnit& unit() const { return plan_.session_discount ? kSessions : kPages; }
+  WeightUnit unit(const Target& target) const {
+    WeightUnit own = unit();
+    if (target.cell_rule >= 0) own.n_columns = plan_.row_length;
+    return own;
+  }
 
   /// Fewest and most rounds of a user.
   std::pair<double, double> rounds_of_users() const {
@@ -288,10 +294,11 @@ class Finisher {
     out.max_weight = 1;
     for (const Need need : target.estimator.entry->needs) {
       if (need == Need::kQHat || need == Need::kPscore) continue;
-      const bool by_slot = need == Need::kCascade || need == Need::kItemPosition;
-      std::span<const WeightStats> own(stats + stats_of(target, need), by_slot ? plan_.n_slots : 1);
+      const bool by_place = need != Need::kPage && need != Need::kPseudoInverse;
+      std::span<const WeightStats> own(stats + stats_of(target, need),
+                                       by_place ? plan_.n_places(target.estimator) : 1);
       while (own.size() > 1 && own.back().n == 0) own = own.first(own.size() - 1);
-      set_weight_diagnostics(own, sums_.n_rounds, out, unit());
+      set_weight_diagnostics(own, sums_.n_rounds, out, unit(target));
     }
     if (target.estimator.entry->uses(Need::kQHat) && !calibration_.empty())
       out.q_hat = calibration_[target.metric];
@@ -299,7 +306,9 @@ class Finisher {
       out.warnings.push_back(
           "the interval leaves out the error of the reward model, which is most of it");
     if (plan_.needs.support) {
-      const SupportGap gap = support_gap(target.candidate);
+      const SupportGap gap = target.cell_rule >= 0 && plan_.decision == Decision::kModules
+                                 ? cell_gap(target.candidate)
+                                 : support_gap(target.candidate);
       const auto warnings = support_warnings(&gap);
       out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
     }
@@ -309,6 +318,8 @@ class Finisher {
 
   /// Sessions may read other weights in the place of those of a page at its position.
   std::size_t stats_of(const Target& target, Need need) const {
+    if (need == Need::kCells)
+      return cell_stats_index(plan_, static_cast<std::size_t>(target.cell_rule), 0);
     if (!plan_.session_discount || need != Need::kItemPosition) return stats_index(plan_, need, 0);
     const PageShare share = session_estimators().at(target.estimator.name).share;
     if (share == PageShare::kMarginal) return marginal_stats_index(plan_, 0);
@@ -331,6 +342,16 @@ class Finisher {
             : fmt::format("{} at slot {}", plan_.rounds.schema->modules[worst % plan_.n_modules],
                           worst / plan_.n_modules);
     return out;
+  }
+
+  SupportGap cell_gap(std::size_t candidate) const {
+    const auto gap =
+        std::span(sums_.cell_gap).subspan(candidate * plan_.n_cells(), plan_.n_cells());
+    const auto worst = std::max_element(gap.begin(), gap.end());
+    return {std::accumulate(gap.begin(), gap.end(), 0.0) / std::max(1.0, sums_.n_items),
+            WeightUnit{"page", "slot", plan_.row_length}.name_of(
+                static_cast<std::size_t>(worst - gap.begin())),
+            *worst / sums_.n_rounds, "items"};
   }
 
   const EvaluationPlan& plan_;

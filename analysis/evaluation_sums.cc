@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "analysis/cell_columns.h"
 #include "analysis/session_columns.h"
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
@@ -17,8 +18,8 @@ constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in 
 /// A few thousand rounds on their way into the sums.
 class SumsChunk {
  public:
-  SumsChunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
-      : plan_(plan), cache_(cache), sums_(sums), columns_(plan) {}
+  Chunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
+      : plan_(plan), cache_(cache), sums_(sums), columns_(plan), cells_(plan) {}
 
   /// Args: rows: of whole users.
   void add(const LogBatch& shard, std::span<const std::uint32_t> rows) {
@@ -30,6 +31,7 @@ class SumsChunk {
     index_users();
     weigh_behavior();
     score_outcomes();
+    start_cells();
     if (!plan_.learns_sessions && !plan_.sessions.distributions.empty()) add_returns();
     users_.assign(n_users_ * plan_.n_columns, 0.0);
     for (const std::size_t user : user_of_) users_[user * plan_.n_columns] += 1;
@@ -101,6 +103,22 @@ class SumsChunk {
         sums_.calibration[m].add(shown_[m][s], rewards_[m][s]);
   }
 
+  void start_cells() {
+    if (!plan_.by_cells()) return;
+    const LogBatch& shown = list() ? as_logged_ : batch_;
+    cells_.start(shown, logged_);
+    sums_.n_items += static_cast<double>(shown.pages.item.size());
+  }
+
+  void add_cells(std::size_t c) {
+    if (!plan_.by_cells()) return;
+    const Policy& policy = *plan_.candidates[c].policy;
+    cells_.weigh(policy, weights_);
+    cells_.add_stats(sums_.stats.data() + c * n_stats(plan_));
+    if (plan_.needs.support && !list())
+      cells_.add_gap(policy, weights_, sums_.cell_gap.data() + c * plan_.n_cells());
+  }
+
   void add_candidate(std::size_t c) {
     const Policy& policy = *plan_.candidates[c].policy;
     if (list())
@@ -118,6 +136,7 @@ class SumsChunk {
     }
     add_stats(c);
     if (plan_.needs.support) add_gap(c);
+    add_cells(c);
     const std::size_t per_metric =
         plan_.targets.size() / plan_.candidates.size() / plan_.metrics.size();
     for (std::size_t m = 0; m < plan_.metrics.size(); ++m) {
@@ -135,10 +154,13 @@ class SumsChunk {
         rounds.q_hat = shown_[m];
         rounds.direct = direct_;
       }
-      for (std::size_t e = 0; e < per_metric; ++e)
-        add_terms(
-            plan_.targets[(c * plan_.metrics.size() + m) * per_metric + e],
-            sessions() ? columns_.of(*plan_.sessions.entries[e], m, weights_, rounds) : rounds);
+      for (std::size_t e = 0; e < per_metric; ++e) {
+        const Target& target = plan_.targets[(c * plan_.metrics.size() + m) * per_metric + e];
+        add_terms(target, sessions() ? columns_.of(*plan_.sessions.entries[e], m, weights_, rounds)
+                          : target.cell_rule >= 0
+                              ? cells_.of(static_cast<std::size_t>(target.cell_rule), m)
+                              : rounds);
+      }
     }
   }
 
@@ -172,7 +194,7 @@ class SumsChunk {
   void add_terms(const Target& target, const WeightedRounds& rounds) {
     const std::size_t width = target.layout.n_columns;
     terms_.resize(user_of_.size() * width);
-    target.estimator.terms(rounds, plan_.n_slots, terms_);
+    target.estimator.terms(rounds, plan_.n_places(target.estimator), terms_);
     for (std::size_t i = 0; i < user_of_.size(); ++i) {
       double* row = users_.data() + user_of_[i] * plan_.n_columns + target.first_column;
       for (std::size_t j = 0; j < width; ++j) row[j] += terms_[i * width + j];
@@ -229,6 +251,7 @@ class SumsChunk {
   std::vector<std::vector<double>> rewards_;  // [metric] (slots)
   std::vector<double> direct_, terms_;
   SessionColumns columns_;
+  CellColumns cells_;
 };
 
 void add_some(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
@@ -257,65 +280,12 @@ void add_some(const EvaluationPlan& plan, std::span<const std::uint32_t> ids,
 
 }  // namespace
 
-void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan& plan) {
-  const std::size_t per_candidate = plan.metrics.size() * scored.size();
-  for (std::size_t c = 0; c < plan.candidates.size(); ++c)
-    for (std::size_t m = 0; m < plan.metrics.size(); ++m)
-      for (std::size_t e = 0; e < scored.size(); ++e) {
-        Target target{c, m, scored[e], scored[e].layout(plan.n_slots), plan.n_columns, -1};
-        if (baseline >= 0 && static_cast<int>(c) != baseline)
-          target.baseline = static_cast<std::ptrdiff_t>(
-              static_cast<std::size_t>(baseline) * per_candidate + m * scored.size() + e);
-        plan.n_columns += target.layout.n_columns;
-        plan.targets.push_back(std::move(target));
-      }
-}
-
-void target_panel(const EvaluationPlan& plan, std::size_t t, std::span<const double> users,
-                  std::size_t n_users, std::vector<double>& out) {
-  const Target& target = plan.targets[t];
-  const std::size_t width = target.layout.n_columns, n = target.n_moments();
-  const bool paired = target.baseline >= 0;
-  const std::size_t base =
-      paired ? plan.targets[static_cast<std::size_t>(target.baseline)].first_column : 0;
-  out.resize(n_users * n);
-  for (std::size_t u = 0; u < n_users; ++u) {
-    const double* row = users.data() + u * plan.n_columns;
-    double* panel = out.data() + u * n;
-    for (std::size_t j = 0; j < width; ++j) {
-      panel[j] = row[target.first_column + j] - (paired ? row[base + j] : 0.0);
-      if (paired) panel[width + j] = row[base + j];
-    }
-    panel[n - 1] = row[0];
-  }
-}
-
-std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot) {
-  switch (need) {
-    case Need::kPage:
-      return 0;
-    case Need::kPseudoInverse:
-      return 1;
-    case Need::kCascade:
-      return 2 + slot;
-    default:
-      return 2 + plan.n_slots + slot;
-  }
-}
-
-std::size_t marginal_stats_index(const EvaluationPlan& plan, std::size_t page) {
-  return 2 + 2 * plan.n_slots + page;
-}
-
-std::size_t n_stats(const EvaluationPlan& plan) {
-  return 2 + (plan.session_models.empty() ? 2 : 3) * plan.n_slots;
-}
-
 EvaluationSums::EvaluationSums(const EvaluationPlan& plan)
     : columns(plan.n_columns, 0.0),
       bootstrap(plan.n_bootstrap * plan.n_columns, 0.0),
       stats(plan.candidates.size() * n_stats(plan)),
       gap(plan.candidates.size() * plan.n_slots * plan.n_modules, 0.0),
+      cell_gap(plan.candidates.size() * plan.n_cells(), 0.0),
       calibration(plan.outcome_models.size()) {
   for (const Target& target : plan.targets)
     moments.emplace_back(target.n_moments() * target.n_moments(), 0.0);
@@ -336,11 +306,13 @@ void EvaluationSums::add(const EvaluationSums& other) {
   n_rounds += other.n_rounds;
   n_users += other.n_users;
   n_shown += other.n_shown;
+  n_items += other.n_items;
   add_all(columns, other.columns);
   for (std::size_t t = 0; t < moments.size(); ++t) add_all(moments[t], other.moments[t]);
   add_all(bootstrap, other.bootstrap);
   for (std::size_t s = 0; s < stats.size(); ++s) stats[s].add(other.stats[s]);
   add_all(gap, other.gap);
+  add_all(cell_gap, other.cell_gap);
   for (std::size_t m = 0; m < calibration.size(); ++m) calibration[m].add(other.calibration[m]);
   users.insert(users.end(), other.users.begin(), other.users.end());
   for (std::size_t c = 0; c < session_moments.size(); ++c)
@@ -369,6 +341,7 @@ void EvaluationSums::add_users(const EvaluationPlan& plan, std::span<const std::
 EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoInverseCache& cache) {
   Columns columns;
   columns.candidates = columns.items = plan.needs.items || plan.decision == Decision::kItems;
+  columns.items |= plan.by_cells();
   columns.candidates |= plan.behavior != nullptr && plan.behavior->reads_candidates();
   for (const Candidate& candidate : plan.candidates)
     columns.candidates |= candidate.policy->reads_candidates();

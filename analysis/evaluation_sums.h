@@ -23,7 +23,8 @@ struct Target {
   Estimator estimator;
   TermLayout layout;
   std::size_t first_column = 0;
-  std::ptrdiff_t baseline = -1;  // index of the baseline's target, -1: no lift of its own
+  std::ptrdiff_t baseline = -1;   // index of the baseline's target, -1: no lift of its own
+  std::ptrdiff_t cell_rule = -1;  // its weight in the plan's cell_rules, -1: not of cells
 
   /// Columns of the panel whose moments are kept: the difference from the baseline, the baseline,
   /// and the rounds; without a baseline the columns themselves and the rounds.
@@ -43,6 +44,10 @@ struct EvaluationPlan {
   std::size_t n_slots = 1;    // most places of a decision
   std::size_t n_modules = 1;  // choices with names
   WeightNeeds needs;
+  std::vector<CellRule> cell_rules{};        // weights of the estimators of cells
+  std::size_t n_rows = 0;                    // of them: modules on a page, 1 in a list
+  std::size_t row_length = 0;                // most items of a row
+  std::size_t columns_of_row = 0;            // as of EvaluateOptions
   std::optional<double> session_discount{};  // set: units are sessions, n_slots pages at most
   SessionRequests sessions{};                // of them, in the order of each metric's targets
   bool learns_sessions = false;              // the pass gathers moments for the models of sessions
@@ -53,6 +58,13 @@ struct EvaluationPlan {
   std::size_t n_bootstrap = 0;
   bool keep_users = false;  // for intervals that are made of users' rows
   Rng rng{0};
+
+  bool by_cells() const { return !cell_rules.empty(); }
+  std::size_t n_cells() const { return n_rows * row_length; }
+  /// Places that an estimator's terms and weights are of.
+  std::size_t n_places(const Estimator& estimator) const {
+    return estimator.entry->uses(Need::kCells) ? n_cells() : n_slots;
+  }
 };
 
 /// Adds the numbers asked for: every candidate by every metric and estimator, and their columns.
@@ -62,8 +74,9 @@ void add_targets(std::span<const Estimator> scored, int baseline, EvaluationPlan
 /// Places of a candidate's weight statistics.
 std::size_t stats_index(const EvaluationPlan& plan, Need need, std::size_t slot);
 std::size_t n_stats(const EvaluationPlan& plan);
-/// The same of a session's pages in their states.
+/// The same of a session's pages in their states, and of a rule's cells.
 std::size_t marginal_stats_index(const EvaluationPlan& plan, std::size_t page);
+std::size_t cell_stats_index(const EvaluationPlan& plan, std::size_t rule, std::size_t cell);
 
 /// Sessions one by one, for the distribution of their returns.
 struct SessionRows {
@@ -83,6 +96,8 @@ struct EvaluationSums {
   std::vector<WeightStats> stats;               // (candidates, n_stats)
   std::vector<double> gap;                      // (candidates, n_slots, n_modules) unsupported mass
   double n_shown = 0;                           // slots
+  std::vector<double> cell_gap;                 // (candidates, cells) likewise, of cells
+  double n_items = 0;                           // in them
   std::vector<CalibrationSums> calibration;     // by metric, of q_hat; empty: no q_hat
   std::vector<double> users;                    // (n_users, n_columns) where plan.keep_users
   std::vector<SessionMoments> session_moments;  // by candidate, where plan.learns_sessions

@@ -40,6 +40,16 @@ struct CellWeightOptions {
   /// Columns of the cell's own row that count at least, for all but kPage and kCellMarginal: V
   /// where a row is entered or left by what is visible in it, all for whole-row effects.
   std::size_t columns_of_row = 0;
+
+  bool operator==(const CellWeightOptions&) const = default;
+};
+
+/// A weight with its options.
+struct CellRule {
+  CellWeight kind = CellWeight::kCellMarginal;
+  CellWeightOptions options{};
+
+  bool operator==(const CellRule&) const = default;
 };
 
 /// Weights of the cells' responses. Args: out: (cells).

@@ -51,9 +51,16 @@ void check_propensities(const LogBatch& batch, const WeightNeeds& needs) {
   if (needs.cascade) check_column(logged.pscore_cascade, n_slots, "pscore_cascade");
   if (needs.item_position)
     check_column(logged.pscore_item_position, n_slots, "pscore_item_position");
+  if (needs.cells) {
+    check_column(logged.pscore_cascade, n_slots, "pscore_cascade");
+    check_column(logged.pscore_item_position, n_slots, "pscore_item_position");
+  }
   if (needs.items) check_column(logged.pscore_items, n_slots, "pscore_items");
+  const bool weighed =
+      needs.page || needs.cascade || needs.item_position || needs.pseudo_inverse || needs.cells;
+  if (!weighed || needs.items) return;
   for (const double p : logged.pscore_items)
-    if (!needs.items && p < 1)
+    if (p < 1)
       throw Error(ErrorKind::kInput,
                   "log: its item orders are random (pscore_items below 1); weights need the "
                   "behavior policy, to know its ranker");
@@ -95,8 +102,7 @@ void add_gamma_inverse(const SlateDistribution& behavior, std::size_t i, PseudoI
 }
 
 /// Item orders: ratio of the policy's and the logged probability, a slot each.
-std::vector<double> item_ratios(const LogBatch& batch, const Policy& policy) {
-  const Propensities own = propensities(policy, batch.requests, batch.pages);
+std::vector<double> item_ratios(const LogBatch& batch, const Propensities& own) {
   std::vector<double> ratio(own.pscore_items.size());
   for (std::size_t s = 0; s < ratio.size(); ++s)
     ratio[s] = own.pscore_items[s] / batch.propensities.pscore_items[s];
@@ -218,7 +224,9 @@ void slate_weights(const LoggedRounds& logged, const SlateDistribution& slates,
 void policy_weights(const LoggedRounds& logged, const Policy& policy, const WeightNeeds& needs,
                     PolicyWeights& out) {
   slate_weights(logged, *policy.distribution(logged.batch->requests), needs, out);
-  if (needs.items) apply_item_ratios(logged, item_ratios(*logged.batch, policy), needs, out);
+  if (!needs.items && !needs.cells) return;
+  out.own = propensities(policy, logged.batch->requests, logged.batch->pages);
+  if (needs.items) apply_item_ratios(logged, item_ratios(*logged.batch, out.own), needs, out);
 }
 
 Propensities module_propensities(const LoggedRounds& logged, const SlateDistribution& slates) {

@@ -18,6 +18,8 @@ struct WeightNeeds {
   bool direct = false;   // marginals of the evaluation policy, for the direct method
   bool support = false;  // where the behaviour shows nothing
   bool items = false;    // item orders differ between the policies: their ratio counts too
+  bool cells = false;    // the policy's own probabilities, of which analysis/cell_columns.h makes
+                         // weights item by item
 
   bool marginals() const { return pseudo_inverse || direct || support; }
 };
@@ -39,6 +41,7 @@ struct PolicyWeights {
   std::vector<double> item_position;   // (slots)
   std::vector<double> pseudo_inverse;  // (n_rounds)
   std::vector<double> marginals;       // (cells) pi(module at slot)
+  Propensities own;                    // of the logged pages; for needs.items and needs.cells
 };
 
 /// Args: batch: outlives the result.  behavior: its distribution over the batch's requests, or null
@@ -49,7 +52,7 @@ LoggedRounds logged_rounds(const LogBatch& batch, const SlateDistribution* behav
                            const WeightNeeds& needs, PseudoInverseCache& cache);
 
 /// Importance weights pi / mu of decisions. Args: slates: the evaluation
-/// policy's, over the batch's requests.  needs: without items.
+/// policy's, over the batch's requests.  needs: without items and cells.
 void slate_weights(const LoggedRounds& logged, const SlateDistribution& slates,
                    const WeightNeeds& needs, PolicyWeights& out);
 /// The same of a policy's pages, item orders included where needs.items (C.5).

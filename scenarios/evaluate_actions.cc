@@ -23,7 +23,7 @@ EstimatorRequests requested(const ActionEvaluation& options) {
   const Refusal refusal = [&](const EstimatorEntry& entry) -> std::string {
     if (entry.uses(Need::kQHat) && options.q_hat == nullptr)
       return "needs a reward model: give --q-hat FILE.h5:DATASET";
-    return "";
+    return of_pages_only(entry);
   };
   std::vector<std::string> names = options.estimators;
   if (names.empty())

@@ -62,6 +62,7 @@ struct EstimateStep {
   std::vector<double> reward_range;
   double max_weight = 0;
   std::vector<std::string> segments;
+  std::int64_t columns_of_row = 0;
   double confidence = 0.95;
   std::string log_subset = "all";
   OutcomeStep outcome;

@@ -50,6 +50,9 @@ Fields EstimateStep::fields() {
            "largest importance weight possible, known beforehand; 0: not known")
       .add("segments", segments,
            "categories of the context: estimates for each of their levels as well")
+      .add("columns_of_row", columns_of_row, 0, 10000,
+           "items of a row that count at least for each of its items, by row_marginal, row_cascade "
+           "and page_cascade: the visible ones where they decide whether the row is looked at")
       .add("confidence", confidence, 0.5, 0.9999, "of every interval")
       .add("log_subset", log_subset,
            "all, or a part of the behaviour mixture: its pages alone, with its propensities")
@@ -105,6 +108,7 @@ EvaluateOptions evaluate_options(const EstimateStep& step) {
   out.n_bootstrap = step.n_bootstrap;
   out.reward_range = step.reward_range;
   out.max_weight = step.max_weight;
+  out.columns_of_row = step.columns_of_row;
   out.confidence = step.confidence;
   out.log_subset = step.log_subset;
   return out;

@@ -99,9 +99,10 @@ std::unique_ptr<ActionTable> behavior_table(const EvaluateCommand& command,
 PolicyScores score_actions(const EvaluateCommand& command, const LogReader& reader,
                            const std::vector<Named>& policies) {
   if (command.sessions || !command.how.metrics.empty() || !command.segments.empty() ||
-      !command.outcome.empty())
+      !command.outcome.empty() || command.how.columns_of_row != 0)
     throw Error(ErrorKind::kInput,
-                "--sessions, --metrics, --segments, --outcome: serve logs of pages; this one holds "
+                "--sessions, --metrics, --segments, --outcome, --columns-of-row: serve logs of "
+                "pages; this one holds "
                 "single recommendations, which are scored by clicks a round");
   const bool estimated = command.behavior == "estimated";
   const ActionSource log = source_of_actions(
@@ -262,11 +263,12 @@ int evaluate_file(const EvaluateCommand& command) {
                 "--discount serve logs");
   if (how.interval != plain.interval || how.selection != plain.selection ||
       !how.reward_range.empty() || how.max_weight != plain.max_weight ||
-      how.n_bootstrap != plain.n_bootstrap)
+      how.columns_of_row != plain.columns_of_row || how.n_bootstrap != plain.n_bootstrap)
     throw Error(
         ErrorKind::kInput,
         "--layout: every case has the intervals and choices of its layout (docs/arrays.md); "
-        "--interval, --bootstrap, --reward-range, --max-weight and --selection serve logs");
+        "--interval, --bootstrap, --reward-range, --max-weight, --columns-of-row and --selection "
+        "serve logs");
   ArrayOptions options;
   options.estimators = how.estimators;
   options.confidence = how.confidence;
@@ -362,6 +364,11 @@ void add_evaluate(CLI::App& app, Action& action) {
                   "all that apply by default")
       ->delimiter(',')
       ->type_name("A,B,C");
+  sub->add_option("--columns-of-row", command->how.columns_of_row,
+                  "Items of a row that count at least for each of its items, by estimators of "
+                  "cells: the visible ones where they decide whether the row is looked at")
+      ->check(CLI::Range(0, 10000))
+      ->type_name("N");
   sub->add_option("--selection", command->how.selection,
                   "How auto chooses: slope, slope_plus_plus, or pas_if (single recommendations; "
                   "minutes a policy)")

@@ -70,6 +70,7 @@ struct OffPolicyStep {
   std::int64_t days = 0;  // that the control serves; 0: no such log
   std::vector<std::string> metrics{"engagement", "discovery"};
   std::vector<std::string> estimators{"snips", "iips", "dm", "dr"};
+  double exploration = 0;  // of the control while it writes that log; 0: its own
   double confidence = 0.95;
 
   Fields fields();

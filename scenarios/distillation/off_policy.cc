@@ -10,25 +10,27 @@ namespace rehearsal {
 
 namespace {
 
-void write_log(const Domain& domain, const FrozenArm& control, std::uint64_t n_rounds,
-               const std::filesystem::path& folder, const RunOptions& options) {
+void write_log(const Domain& domain, const std::string& name, const Policy& logging,
+               std::uint64_t n_rounds, const std::filesystem::path& folder,
+               const RunOptions& options) {
   LogInfo info;
   info.name = domain.spec->name;
   info.seed = domain.live_rng.seed();
   info.version = version();
-  info.behavior_policy = control.name;
+  info.behavior_policy = name;
   SimulateOptions how;
   how.n_rounds = n_rounds;
   how.shard_rounds = static_cast<std::size_t>(domain.spec->shard_pages);
   how.first_session = kLiveSession;
   how.threads = options.threads;
   how.progress = options.progress;
-  simulate_log(*domain.live_world, *domain.live_users, *control.policy, domain.live_rng, how,
-               folder, std::move(info));
+  simulate_log(*domain.live_world, *domain.live_users, logging, domain.live_rng, how, folder,
+               std::move(info));
 }
 
 void estimate(const Domain& domain, const std::vector<FrozenArm>& arms, std::size_t control,
-              const OffPolicyStep& step, const LogReader& log, const RunOptions& options) {
+              const Policy& logging, const OffPolicyStep& step, const LogReader& log,
+              const RunOptions& options) {
   EvaluateOptions how;
   how.metrics = step.metrics;
   how.estimators = step.estimators;
@@ -37,8 +39,8 @@ void estimate(const Domain& domain, const std::vector<FrozenArm>& arms, std::siz
   how.progress = options.progress;
   std::vector<Candidate> candidates;
   for (const FrozenArm& arm : arms) candidates.push_back({arm.name, arm.policy});
-  auto estimates = evaluate(log, candidates, arms[control].policy, static_cast<int>(control),
-                            domain.live_rng, how);
+  auto estimates =
+      evaluate(log, candidates, &logging, static_cast<int>(control), domain.live_rng, how);
   for (std::size_t a = 0; a < arms.size(); ++a) {
     for (Estimate& own : estimates[a]) own.metric += kFrozen;
     arms[a].result->estimates = std::move(estimates[a]);
@@ -73,10 +75,10 @@ void measure(const Domain& domain, const std::vector<FrozenArm>& arms, std::size
 }  // namespace
 
 void score_off_policy(const Domain& domain, const std::vector<FrozenArm>& arms, std::size_t control,
-                      const OffPolicyStep& step, std::uint64_t n_rounds,
+                      const Policy& logging, const OffPolicyStep& step, std::uint64_t n_rounds,
                       const std::filesystem::path& folder, const RunOptions& options) {
-  write_log(domain, arms[control], n_rounds, folder, options);
-  estimate(domain, arms, control, step, LogReader(folder), options);
+  write_log(domain, arms[control].name, logging, n_rounds, folder, options);
+  estimate(domain, arms, control, logging, step, LogReader(folder), options);
   measure(domain, arms, control, step, n_rounds, options);
 }
 

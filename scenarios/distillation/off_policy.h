@@ -22,10 +22,11 @@ struct FrozenArm {
 /// The frozen control serves the domain's live users and logs; every arm is scored from that log,
 /// and beside it stands what the frozen arms bring the same users with the same luck. Both are
 /// written into the arms' results, of METRIC_frozen.
-/// Args: arms: of one student.  control: index into arms.  n_rounds: that the control serves.
+/// Args: arms: of one student.  control: index into arms.  logging: the control as it serves while
+///       it logs.  n_rounds: that it serves.
 ///       folder: of the log, new.
 void score_off_policy(const Domain& domain, const std::vector<FrozenArm>& arms, std::size_t control,
-                      const OffPolicyStep& step, std::uint64_t n_rounds,
+                      const Policy& logging, const OffPolicyStep& step, std::uint64_t n_rounds,
                       const std::filesystem::path& folder, const RunOptions& options);
 
 }  // namespace rehearsal

@@ -254,6 +254,10 @@ Fields OffPolicyStep::fields() {
       .add("days", days, 0, 1000, "days that the control serves and logs; 0: no such log")
       .choices("metrics", metrics, ::rehearsal::metrics().names(), "what is estimated, a page")
       .add("estimators", estimators, "off-policy estimators: names of 'rehearsal list estimators'")
+      .add(
+          "exploration", exploration, 0, 1,
+          "share of its shelves and of its items that the control orders at random while it writes "
+          "this log; 0: its own")
       .add("confidence", confidence, 0.5, 0.9999, "of the intervals");
 }
 

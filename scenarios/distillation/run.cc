@@ -26,6 +26,17 @@ struct Contender {
   std::shared_ptr<Policy> policy;
 };
 
+/// An arm that serves as it was trained, with another share of exploration; 0: its own.
+std::shared_ptr<Policy> exploring(const ArmSpec& spec, const Domain& domain, const FrozenArm& arm,
+                                  double share) {
+  PluginSpec ranker = spec.ranker;
+  ranker.node = YAML::Clone(ranker.node);
+  if (share > 0) ranker.node["exploration"] = share;
+  std::shared_ptr<Policy> copy = ranker_of(ranker, arm.name, domain);
+  copy->set_state(arm.policy->state());
+  return copy;
+}
+
 /// One run, step by step.
 class Run {
  public:
@@ -159,7 +170,10 @@ void Run::score_off_policy() {
       if (contenders_[c].student == s)
         arms.push_back({contenders_[c].name, contenders_[c].policy.get(), &results_.policies[c]});
     const auto a_user = static_cast<std::uint64_t>(scenario_.estimate.days * student.rounds_a_day);
-    rehearsal::score_off_policy(domain, arms, student.index_of(student.control), scenario_.estimate,
+    const std::size_t control = student.index_of(student.control);
+    const std::shared_ptr<Policy> logging =
+        exploring(student.arms[control], domain, arms[control], scenario_.estimate.exploration);
+    rehearsal::score_off_policy(domain, arms, control, *logging, scenario_.estimate,
                                 a_user * domain.live_world->n_users(),
                                 folder_.log() / (student.name + "." + student.control), options_);
   }

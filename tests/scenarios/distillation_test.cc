@@ -125,12 +125,41 @@ TEST_CASE("distillation: an arm without soft labels is the control in everything
   for (const auto& [metric, lift] : same.lift) CHECK(lift.lift.value == 0);
   // From the control's log too, beside what the frozen arms bring.
   CHECK(same.lift.contains("engagement_frozen"));
-  REQUIRE(same.estimates.size() == 8);
+  REQUIRE(same.estimates.size() == 12);
   for (const Estimate& estimate : same.estimates) {
     CHECK_THAT(estimate.metric, Catch::EndsWith("_frozen"));
     CHECK(estimate.lift.value().value == 0);
   }
   CHECK_THAT(arms_table({&results}), Catch::Contains("from the control's log"));
+}
+
+TEST_CASE("distillation: the control's log may hold more exploration than it serves with",
+          "[distillation]") {
+  const TemporaryFolder folder;
+  Tree tree = small_tree();
+  set_assignment(tree, "distillation.live.days=0");
+  set_assignment(tree, "distillation.estimate.estimators=[cell_marginal, sncell_marginal]");
+  const Results own = run_in(folder, "own", 2, tree);
+  set_assignment(tree, "distillation.estimate.exploration=0.03");
+  const Results the_same = run_in(folder, "same", 2, tree);
+  set_assignment(tree, "distillation.estimate.exploration=1");
+  const Results random = run_in(folder, "random", 2, tree);
+  for (const char* arm : {"homepage.control", "homepage.auxiliary", "radio.non_serving"}) {
+    const PolicyResult &a = policy_of(own, arm), &b = policy_of(the_same, arm),
+                       &c = policy_of(random, arm);
+    REQUIRE(a.estimates.size() == 4);
+    for (std::size_t e = 0; e < 4; ++e) {
+      CHECK(a.estimates[e].value == b.estimates[e].value);
+      // Nothing is rarer than one of eight items on one of six shelves, or of eight tracks.
+      CHECK(c.estimates[e].max_weight < 48.0 + 1e-6);
+    }
+    // What is served, and its truth, is as it was.
+    CHECK(a.lift.at("engagement_frozen").lift.value == c.lift.at("engagement_frozen").lift.value);
+    CHECK(a.live.at("engagement_frozen").value == c.live.at("engagement_frozen").value);
+  }
+  // Its own pages weigh 1 in its own log only.
+  CHECK(policy_of(own, "homepage.control").estimates[0].max_weight == Approx(1));
+  CHECK(policy_of(random, "homepage.control").estimates[0].max_weight > 10);
 }
 
 TEST_CASE("distillation: the large teacher multiplies at least 25 times as often as the student",

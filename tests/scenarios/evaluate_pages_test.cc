@@ -96,3 +96,58 @@ TEST_CASE("the reward model of pages is chosen by name, folds and calibration") 
   CHECK_THAT(refused("ridge:2:isotonic"), Catch::Contains("estimate.outcome.folds"));
   CHECK_THAT(refused("ridge:3:plat"), Catch::Contains("isotonic"));
 }
+
+TEST_CASE("pages of shelves are scored item by item, in a run and from a log alone") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("shelves.yaml", R"(
+name: shelves
+world: {type: media_homepage, users: 400, items: 200, days: 10, visit_days: 2, modules: 3,
+        candidates: 3, positions: 2}
+users: {type: media_homepage}
+policies:
+  - {name: random, type: uniform, ranker: {type: uniform}}
+  - {name: retrieved, type: uniform}
+log: {policy: random, pages: 4000, train_share: 0.01}
+estimate: {metrics: [engagement], estimators: [iips, cell_marginal, sncell_marginal, row_cascade]}
+live: {baseline: random, pages: 4000, metrics: [engagement]}
+gate: {metric: engagement, estimator: cell_marginal}
+)");
+  const Called ran = call_program({"run", file, "--out", folder.path("run"), "--json"});
+  INFO(ran.err);
+  REQUIRE(ran.status == 0);
+  const Json results = Json::parse(ran.out);
+  const auto estimate = [](const Json& estimates, const std::string& name) {
+    for (const Json& each : estimates)
+      if (each["estimator"] == name) return each;
+    FAIL("no estimate by " << name);
+    return Json();
+  };
+  const Json& retrieved = results["policies"][1];
+  const double live = retrieved["live"]["engagement"]["value"];
+  for (const std::string name : {"iips", "cell_marginal", "sncell_marginal", "row_cascade_1"}) {
+    INFO(name);
+    const Json own = estimate(retrieved["estimates"], name);
+    CHECK(std::abs(own["value"].get<double>() - live) < 4 * own["stderr"].get<double>());
+  }
+  const auto ess = [&](const std::string& name) {
+    return estimate(retrieved["estimates"], name)["ess"].get<double>();
+  };
+  CHECK(ess("cell_marginal") > 1.5 * ess("iips"));  // two items alike are rarer than one
+  CHECK(ess("cell_marginal") == ess("sncell_marginal"));
+
+  // `random` there is uniform over modules and leaves items as retrieved.
+  const std::string log = simulated(folder, file, {});
+  const Json own = estimates_of(evaluated(
+      log, {"--metrics", "engagement", "--estimators", "cell_marginal,row_marginal,page_cascade"}));
+  CHECK(own.size() == 3);
+  for (const Json& each : own)
+    CHECK(std::abs(each["value"].get<double>() - live) < 4 * each["stderr"].get<double>());
+  const Json wider = estimates_of(evaluated(
+      log, {"--metrics", "engagement", "--estimators", "row_marginal", "--columns-of-row", "2"}));
+  CHECK(wider[0]["value"] != own[1]["value"]);
+  CHECK(wider[0]["stderr"].get<double>() > own[1]["stderr"].get<double>());
+  const Called refused =
+      evaluated(log, {"--metrics", "engagement", "--estimators", "row_cascade_1.5"});
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Catch::Contains("expected a whole number or inf"));
+}
