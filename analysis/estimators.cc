@@ -212,7 +212,7 @@ std::vector<EstimatorEntry> by_cells() {
   };
 }
 
-std::vector<EstimatorEntry> table() {
+std::vector<EstimatorEntry> action_table() {
   std::vector<EstimatorEntry> all = unbiased();
   for (EstimatorEntry& entry : shrunken()) all.push_back(std::move(entry));
   for (EstimatorEntry& entry : by_cells()) all.push_back(std::move(entry));

@@ -18,7 +18,7 @@ constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in 
 /// A few thousand rounds on their way into the sums.
 class SumsChunk {
  public:
-  Chunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
+  SumsChunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
       : plan_(plan), cache_(cache), sums_(sums), columns_(plan), cells_(plan) {}
 
   /// Args: rows: of whole users.

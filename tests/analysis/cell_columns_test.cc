@@ -20,7 +20,7 @@ using Table = TabularSlates::Table;
 constexpr std::size_t kRows = 2;
 // Items that each module retrieves; two are shown, of the last module the one that there is.
 constexpr std::size_t kRetrieved[] = {3, 3, 1};
-constexpr std::size_t kModules = 3;
+constexpr std::size_t kCellModules = 3;
 
 std::size_t n_placed(std::size_t module) { return std::min<std::size_t>(2, kRetrieved[module]); }
 
@@ -107,13 +107,13 @@ PageTables judged() {
           {plackett_luce_table({.3, .1, .8}, 2), plackett_luce_table({.2, .9, .4}, 2), kOnly}};
 }
 
-struct Page {
+struct CellPage {
   Ids modules;
   std::vector<Ids> items;
 };
 
-std::vector<std::pair<Page, double>> all_pages(const PageTables& tables) {
-  std::vector<std::pair<Page, double>> all;
+std::vector<std::pair<CellPage, double>> all_pages(const PageTables& tables) {
+  std::vector<std::pair<CellPage, double>> all;
   for (const auto& [order, p] : tables.modules)
     for (const auto& [first, p_first] : tables.items[order[0]])
       for (const auto& [second, p_second] : tables.items[order[1]])
@@ -122,16 +122,16 @@ std::vector<std::pair<Page, double>> all_pages(const PageTables& tables) {
 }
 
 /// Expected outcome of each cell, row by row.
-using Response = std::function<std::vector<double>(const Page&)>;
+using Response = std::function<std::vector<double>(const CellPage&)>;
 
-double attraction(const Page& page, std::size_t i, std::size_t k) {
+double attraction(const CellPage& page, std::size_t i, std::size_t k) {
   return .15 + .2 * page.modules[i] + .1 * page.items[i][k];
 }
 
 /// f(row, column, what is attractive there).
 template <class F>
 Response by_cell(F f) {
-  return [f](const Page& page) {
+  return [f](const CellPage& page) {
     std::vector<double> out;
     for (std::size_t i = 0; i < kRows; ++i)
       for (std::size_t k = 0; k < page.items[i].size(); ++k) out.push_back(f(page, i, k));
@@ -140,8 +140,8 @@ Response by_cell(F f) {
 }
 
 /// Of what is looked at before: the first items of the rows above, the row's own items so far.
-Response cascade(std::size_t columns_above) {
-  return by_cell([columns_above](const Page& page, std::size_t i, std::size_t k) {
+Response row_cascade(std::size_t columns_above) {
+  return by_cell([columns_above](const CellPage& page, std::size_t i, std::size_t k) {
     double reached = 1;
     for (std::size_t above = 0; above < i; ++above)
       for (std::size_t j = 0; j < std::min(columns_above, page.items[above].size()); ++j)
@@ -151,17 +151,17 @@ Response cascade(std::size_t columns_above) {
   });
 }
 
-const Response kCellsAlone = by_cell([](const Page& page, std::size_t i, std::size_t k) {
+const Response kCellsAlone = by_cell([](const CellPage& page, std::size_t i, std::size_t k) {
   return (i == 0 ? 1 : .5) * (k == 0 ? 1 : .7) * attraction(page, i, k);
 });
-const Response kRowsAlone = by_cell([](const Page& page, std::size_t i, std::size_t k) {
+const Response kRowsAlone = by_cell([](const CellPage& page, std::size_t i, std::size_t k) {
   return (i == 0 ? 1 : .5) * attraction(page, i, k) * (k == 0 ? 1 : 1 - attraction(page, i, 0));
 });
-const Response kVisible = by_cell([](const Page& page, std::size_t i, std::size_t k) {
+const Response kVisible = by_cell([](const CellPage& page, std::size_t i, std::size_t k) {
   const double entry = attraction(page, i, 0) * (1 - attraction(page, i, page.items[i].size() - 1));
   return entry * (k == 0 ? 1 : 1 - attraction(page, i, 0));
 });
-const Response kEverything = by_cell([](const Page& page, std::size_t i, std::size_t k) {
+const Response kEverything = by_cell([](const CellPage& page, std::size_t i, std::size_t k) {
   const double last = attraction(page, 1, page.items[1].size() - 1);
   return attraction(page, i, k) * (1 - .5 * last);
 });
@@ -192,7 +192,7 @@ class WholeLog {
   Schema& schema() { return schema_; }
 
  private:
-  static void append_page(const Page& page, const std::vector<double>& mean, LogBatch& batch) {
+  static void append_page(const CellPage& page, const std::vector<double>& mean, LogBatch& batch) {
     RequestBatch& requests = batch.requests;
     requests.user.push_back(0);
     requests.session.push_back(0);
@@ -200,7 +200,7 @@ class WholeLog {
     requests.n_slots.push_back(kRows);
     requests.n_positions.push_back(2);
     std::uint32_t item = 0;
-    for (std::uint16_t m = 0; m < kModules; ++m) {
+    for (std::uint16_t m = 0; m < kCellModules; ++m) {
       requests.module.push_back(m);
       for (std::size_t c = 0; c < kRetrieved[m]; ++c) requests.candidate.push_back(item++);
       requests.candidate_offsets.push_back(static_cast<std::uint32_t>(requests.candidate.size()));
@@ -265,8 +265,8 @@ TEST_CASE("estimators of cells are exact for what their weights take in and bias
   const std::vector<Behavior> matrix{
       {"cells alone", kCellsAlone, {true, true, true, true, true}},
       {"rows alone", kRowsAlone, {true, true, true, true, false}},
-      {"first items above", cascade(1), {true, true, true, false, false}},
-      {"above and to the left", cascade(2), {true, true, false, false, false}},
+      {"first items above", row_cascade(1), {true, true, true, false, false}},
+      {"above and to the left", row_cascade(2), {true, true, false, false, false}},
       {"everything", kEverything, {true, false, false, false, false}}};
   for (const Behavior& each : matrix) {
     const WholeLog log(mu, each.response);
@@ -307,8 +307,8 @@ TEST_CASE("a policy that leaves items as retrieved is judged on a log of random 
   as_retrieved.items = {{{{0, 1}, 1.0}}, {{{0, 1}, 1.0}}, kOnly};
   const FunctionPolicy policy = tabular_policy(as_retrieved.modules);
   const FunctionPolicy behavior = mu.policy();
-  const WholeLog log(mu, cascade(1));
-  const double value = truth(as_retrieved, cascade(1));
+  const WholeLog log(mu, row_cascade(1));
+  const double value = truth(as_retrieved, row_cascade(1));
   for (const bool known : {true, false}) {
     const auto found = values(log.source(), policy, known ? &behavior : nullptr,
                               of({"row_cascade", "snrow_cascade_1"}));
