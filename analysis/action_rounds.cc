@@ -1,7 +1,7 @@
 #include "analysis/action_rounds.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
@@ -84,9 +84,13 @@ void each_chunk(std::span<const Estimator> chosen, const ActionRounds& rounds, s
                 std::size_t end, Simd simd, Use&& use) {
   Chunk chunk(rounds, std::any_of(chosen.begin(), chosen.end(), reads_weights),
               std::any_of(chosen.begin(), chosen.end(), reads_model), simd);
-  std::vector<double> terms(kChunk * TermSums::kMostColumns);
   std::vector<std::size_t> width;
-  for (const Estimator& estimator : chosen) width.push_back(estimator.layout(1).n_columns);
+  std::size_t widest = 0;
+  for (const Estimator& estimator : chosen) {
+    width.push_back(estimator.layout(1).n_columns);
+    widest = std::max(widest, width.back());
+  }
+  std::vector<double> terms(kChunk * widest);
   for (std::size_t first = begin; first < end; first += kChunk) {
     const std::size_t n = std::min(kChunk, end - first);
     const WeightedRounds columns = chunk.at(first, n);
@@ -98,84 +102,7 @@ void each_chunk(std::span<const Estimator> chosen, const ActionRounds& rounds, s
   }
 }
 
-// Four doubles; what the machine lacks the compiler makes of halves, with the same results.
-typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
-
-/// Adds (n, N) rows, in four partial sums: no addition waits for the one before.
-template <std::size_t N>
-void add_rows(const double* rows, std::size_t n, const double* shift, double* sums,
-              double* moments) {
-  Four s[N] = {}, m[N * N] = {};
-  std::size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const double* row = rows + i * N;
-    Four d[N];
-    for (std::size_t j = 0; j < N; ++j)
-      d[j] = Four{row[j], row[N + j], row[2 * N + j], row[3 * N + j]} - shift[j];
-    for (std::size_t j = 0; j < N; ++j) s[j] += d[j];
-    for (std::size_t j = 0; j < N; ++j)
-      for (std::size_t k = 0; k <= j; ++k) m[j * N + k] += d[j] * d[k];
-  }
-  for (; i < n; ++i)
-    for (std::size_t j = 0; j < N; ++j) {
-      s[j][0] += rows[i * N + j] - shift[j];
-      for (std::size_t k = 0; k <= j; ++k)
-        m[j * N + k][0] += (rows[i * N + j] - shift[j]) * (rows[i * N + k] - shift[k]);
-    }
-  const auto total = [](const Four& four) { return (four[0] + four[1]) + (four[2] + four[3]); };
-  for (std::size_t j = 0; j < N; ++j) sums[j] += total(s[j]);
-  for (std::size_t j = 0; j < N * N; ++j) moments[j] += total(m[j]);
-}
-
 }  // namespace
-
-TermSums::TermSums(TermLayout layout) : layout_(std::move(layout)) {
-  REHEARSAL_CHECK(layout_.n_columns <= kMostColumns);
-}
-
-void TermSums::add(std::span<const double> terms) {
-  const std::size_t width = layout_.n_columns, n = terms.size() / width;
-  if (n_ == 0 && n > 0) {
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < width; ++j) shift_[j] += terms[i * width + j];
-    for (double& shift : shift_) shift /= static_cast<double>(n);
-  }
-  n_ += static_cast<double>(n);
-  const auto add_all = width == 1 ? add_rows<1> : width == 2 ? add_rows<2> : add_rows<3>;
-  add_all(terms.data(), n, shift_.data(), sums_.data(), moments_.data());
-}
-
-void TermSums::add(const TermSums& other) {
-  if (n_ == 0) {
-    *this = other;
-    return;
-  }
-  const std::size_t width = layout_.n_columns;
-  std::array<double, kMostColumns> moved{};  // between the points that both are summed about
-  for (std::size_t j = 0; j < width; ++j) moved[j] = other.shift_[j] - shift_[j];
-  for (std::size_t j = 0; j < width; ++j)
-    for (std::size_t k = 0; k <= j; ++k)
-      moments_[j * width + k] += other.moments_[j * width + k] + moved[j] * other.sums_[k] +
-                                 moved[k] * other.sums_[j] + other.n_ * moved[j] * moved[k];
-  for (std::size_t j = 0; j < width; ++j) sums_[j] += other.sums_[j] + other.n_ * moved[j];
-  n_ += other.n_;
-}
-
-PointEstimate TermSums::estimate() const {
-  const std::size_t width = layout_.n_columns;
-  std::array<double, kMostColumns> totals{};
-  for (std::size_t j = 0; j < width; ++j) totals[j] = sums_[j] + n_ * shift_[j];
-  std::vector<double> gradient(width + 1);
-  ratio_gradient(layout_, totals, n_, gradient);
-  double squares = 0;  // of the rounds' first-order effects on the value
-  for (std::size_t j = 0; j < width; ++j)
-    for (std::size_t k = 0; k < width; ++k) {
-      const double moment = moments_[std::max(j, k) * width + std::min(j, k)];
-      squares += gradient[j] * gradient[k] * (moment - sums_[j] * sums_[k] / n_);
-    }
-  const double unbiased = n_ > 1 ? n_ / (n_ - 1) : 0.0;
-  return {ratio_value(layout_, totals, n_), std::sqrt(std::max(0.0, squares) * unbiased)};
-}
 
 std::vector<TermSums> action_sums(std::span<const Estimator> chosen) {
   std::vector<TermSums> sums;
@@ -220,13 +147,14 @@ std::vector<double> action_terms(const Estimator& estimator, const ActionRounds&
              [&](std::size_t, std::span<const double> terms) {
                all.insert(all.end(), terms.begin(), terms.end());
              });
-  std::vector<double> scale(layout.parts.size(), 1.0), out(rounds.size(), 0.0);
+  std::vector<double> scale(layout.parts.size()), out(rounds.size(), 0.0);
   for (std::size_t p = 0; p < scale.size(); ++p) {
+    scale[p] = layout.parts[p].scale;
     if (layout.parts[p].denominator == RatioPart::kRounds) continue;
     double sum = 0;
     for (std::size_t i = 0; i < out.size(); ++i)
       sum += all[i * width + layout.parts[p].denominator];
-    scale[p] = static_cast<double>(out.size()) / sum;
+    scale[p] *= static_cast<double>(out.size()) / sum;
   }
   for (std::size_t i = 0; i < out.size(); ++i)
     for (std::size_t p = 0; p < scale.size(); ++p)

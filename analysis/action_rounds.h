@@ -1,11 +1,11 @@
 #pragma once
 
-#include <array>
 #include <functional>
 #include <span>
 #include <vector>
 
 #include "analysis/estimators.h"
+#include "analysis/term_sums.h"
 #include "sim/core/kernels.h"
 
 namespace rehearsal {
@@ -26,32 +26,6 @@ struct ActionRounds {
   std::span<const double> shown_q_hat{};  // (n_rounds) in place of q_hat's logged entries
 
   std::size_t size() const { return reward.size(); }
-};
-
-/// A mean of terms, or a ratio of such means, with its standard error by the delta method.
-struct PointEstimate {
-  double value = 0;  // NaN where a denominator is 0
-  double standard_error = 0;
-};
-
-/// Sums of terms and their second moments about a point near their means, chunk by chunk.
-class TermSums {
- public:
-  static constexpr std::size_t kMostColumns = 3;  // of one slot
-
-  explicit TermSums(TermLayout layout);
-  /// Args: terms: (rounds, n_columns), row-major.
-  void add(std::span<const double> terms);
-  /// Sums of other rounds, of the same layout.
-  void add(const TermSums& other);
-  PointEstimate estimate() const;
-
- private:
-  TermLayout layout_;
-  double n_ = 0;
-  std::array<double, kMostColumns> shift_{};
-  std::array<double, kMostColumns> sums_{};                    // of (term - shift)
-  std::array<double, kMostColumns * kMostColumns> moments_{};  // of products of (term - shift)
 };
 
 /// Empty sums of single actions, one for each estimator.

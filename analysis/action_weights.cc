@@ -27,29 +27,6 @@ std::vector<double> cluster_weights(std::span<const double> action_dist,
   return out;
 }
 
-std::vector<double> precision_weights(std::span<const double> terms,
-                                      std::span<const std::uint32_t> stratum) {
-  REHEARSAL_CHECK(terms.size() == stratum.size() && !terms.empty());
-  const std::size_t n_strata = *std::max_element(stratum.begin(), stratum.end()) + std::size_t{1};
-  std::vector<double> count(n_strata, 0.0), mean(n_strata, 0.0), variance(n_strata, 0.0);
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    count[stratum[i]] += 1;
-    mean[stratum[i]] += terms[i];
-  }
-  for (std::size_t k = 0; k < n_strata; ++k) mean[k] /= count[k];
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    const double d = terms[i] - mean[stratum[i]];
-    variance[stratum[i]] += d * d / count[stratum[i]];
-  }
-  double precision = 0;
-  for (std::size_t k = 0; k < n_strata; ++k)
-    if (count[k] > 0) precision += count[k] / variance[k];
-  std::vector<double> out(terms.size());
-  const double n = static_cast<double>(terms.size());
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = n / (variance[stratum[i]] * precision);
-  return out;
-}
-
 const Registry<SmoothingKernel>& smoothing_kernels() {
   static const std::string source = "Kallus and Zhou, AISTATS 2018";
   static const Registry<SmoothingKernel> registry(

@@ -17,13 +17,6 @@ std::vector<double> cluster_weights(std::span<const double> action_dist,
                                     std::span<const std::uint32_t> action,
                                     std::span<const std::uint32_t> cluster);
 
-/// Precision weights of several logging policies (Agarwal et al., KDD 2017; Kallus et al., ICML
-/// 2021): W_k = n / (var_k sum_j n_j / var_j), so that strata count by how little they vary.
-/// Args: terms: (n_rounds), whose variance (ddof 0) in each stratum counts.  stratum: (n_rounds).
-/// Returns: (n_rounds) of each round's stratum; NaN or infinite where a stratum does not vary.
-std::vector<double> precision_weights(std::span<const double> terms,
-                                      std::span<const std::uint32_t> stratum);
-
 /// A kernel on the line: an entry of smoothing_kernels().
 struct SmoothingKernel {
   std::string name;

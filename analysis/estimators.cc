@@ -289,7 +289,7 @@ double ratio_value(const TermLayout& layout, std::span<const double> sums, doubl
     const double denominator =
         part.denominator == RatioPart::kRounds ? n_rounds : sums[part.denominator];
     if (denominator == 0) return std::numeric_limits<double>::quiet_NaN();
-    value += sums[part.numerator] / denominator;
+    value += part.scale * sums[part.numerator] / denominator;
   }
   return value;
 }
@@ -300,9 +300,9 @@ void ratio_gradient(const TermLayout& layout, std::span<const double> sums, doub
   for (const RatioPart& part : layout.parts) {
     const bool by_rounds = part.denominator == RatioPart::kRounds;
     const double denominator = by_rounds ? n_rounds : sums[part.denominator];
-    gradient[part.numerator] += 1 / denominator;
+    gradient[part.numerator] += part.scale / denominator;
     gradient[by_rounds ? layout.n_columns : part.denominator] -=
-        sums[part.numerator] / (denominator * denominator);
+        part.scale * sums[part.numerator] / (denominator * denominator);
   }
 }
 

@@ -46,12 +46,13 @@ enum class Need : std::uint8_t {
   kCells
 };
 
-/// A value that is a sum of ratios of sums, V = sum_j (sum_i N_ij) / (sum_i D_ij): all estimators
-/// here have this shape, so that variances, lifts and the bootstrap are written once.
+/// A value that is a sum of ratios of sums, V = sum_j c_j (sum_i N_ij) / (sum_i D_ij): all
+/// estimators here have this shape, so that variances, lifts and the bootstrap are written once.
 struct RatioPart {
   static constexpr std::size_t kRounds = ~std::size_t{0};  // D_ij = 1
   std::size_t numerator = 0;                               // column of the terms
   std::size_t denominator = kRounds;                       // column of the terms, or kRounds
+  double scale = 1;                                        // c_j, a known number
 };
 
 struct TermLayout {

@@ -248,14 +248,15 @@ void learn_sessions(const EvaluateOptions& options, EvaluationPlan& plan) {
 void add_distributions(const EvaluationPlan& plan, const SessionRows& rows,
                        const EvaluateOptions& options,
                        std::vector<std::vector<Estimate>>& estimates) {
+  const DistributionOptions how{options.confidence, static_cast<std::size_t>(options.n_bootstrap),
+                                static_cast<std::size_t>(options.cdf_points)};
   for (std::size_t c = 0; c < plan.candidates.size(); ++c)
     for (std::size_t m = 0; m < plan.metrics.size(); ++m)
       for (const CdfEstimator each : plan.sessions.distributions) {
         const std::vector<Estimate> own = distribution_estimates(
             each,
             {rows.user, rows.total[m], rows.weight[c], rows.value[c * plan.metrics.size() + m]},
-            plan.metrics[m] + "_per_session", options.confidence,
-            static_cast<std::size_t>(options.n_bootstrap), plan.rng);
+            plan.metrics[m] + "_per_session", how, plan.rng);
         estimates[c].insert(estimates[c].end(), own.begin(), own.end());
       }
 }

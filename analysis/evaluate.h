@@ -39,6 +39,7 @@ struct EvaluateOptions {
   /// Set: values are returns per session, sum_t gamma^t r_t with this gamma in [0, 1], by the
   /// estimators of analysis/sessions.h; the weights are those of whole pages.
   std::optional<double> session_discount{};
+  std::int64_t cdf_points = 100;  // most of a return's distribution function; 0: all that it has
   int threads = 0;
   ProgressSink* progress = nullptr;
 };

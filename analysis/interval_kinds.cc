@@ -119,6 +119,7 @@ Interval clopper_pearson(const IntervalInput& in, const IntervalOptions& options
 
 std::vector<IntervalEntry> kinds_table() {
   using Reads = IntervalReads;
+  using Time = IntervalTime;
   return {
       {"normal", "value +- z standard errors, by user", "the central limit theorem", Reads::kError,
        normal},
@@ -137,21 +138,23 @@ std::vector<IntervalEntry> kinds_table() {
       {"empirical_bernstein", "holds at every size of log, from range and variance",
        "Maurer and Pontil, COLT 2009", Reads::kBounded, empirical_bernstein},
       {"betting_cs", "hedged betting: holds at all times at once, whenever one looks",
-       "Waudby-Smith and Ramdas, JRSS B 2024", Reads::kBounded, betting},
+       "Waudby-Smith and Ramdas, JRSS B 2024", Reads::kBounded, betting, Time::kRunning},
       {"empirical_bernstein_cs", "at all times at once, predictable plug-in empirical Bernstein",
-       "Waudby-Smith and Ramdas, JRSS B 2024", Reads::kBounded, bernstein_sequence},
+       "Waudby-Smith and Ramdas, JRSS B 2024", Reads::kBounded, bernstein_sequence, Time::kAlways},
       {"normal_mixture_cs", "at all times at once, from the range alone",
-       "Howard et al., Annals of Statistics 2021", Reads::kBounded, mixture_sequence},
+       "Howard et al., Annals of Statistics 2021", Reads::kBounded, mixture_sequence,
+       Time::kAlways},
       {"asymptotic_cs", "at all times at once, as normal intervals hold: for large logs",
-       "Waudby-Smith et al., Annals of Statistics 2024", Reads::kUnits, asymptotic_sequence},
+       "Waudby-Smith et al., Annals of Statistics 2024", Reads::kUnits, asymptotic_sequence,
+       Time::kLate},
       {"off_policy_betting_cs",
        "at all times at once, for snips: bets on weighted rewards, hedged by the weights' mean of "
        "1",
-       "Karampatziakis et al., ICML 2021", Reads::kWeighted, off_policy_betting},
+       "Karampatziakis et al., ICML 2021", Reads::kWeighted, off_policy_betting, Time::kRunning},
       {"gamma_exponential_cs",
        "at all times at once, for snips: no bound on weights; needs the range of rewards alone",
        "Howard et al., Annals of Statistics 2021; Karampatziakis et al., ICML 2021",
-       Reads::kWeighted, gamma_exponential},
+       Reads::kWeighted, gamma_exponential, Time::kAlways},
       {"hcope", "for snips: bounds of clipped weighted rewards; needs the range of rewards alone",
        "Thomas et al., AAAI 2015", Reads::kWeighted, hcope},
       {"clopper_pearson",

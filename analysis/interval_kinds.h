@@ -21,6 +21,14 @@ enum class IntervalReads : std::uint8_t {
   kWeighted,   // the same for a ratio of weighted rewards and weights, each by itself
 };
 
+/// When an interval may be looked at.
+enum class IntervalTime : std::uint8_t {
+  kEnd,      // once, at a size of log that does not depend on what it holds
+  kAlways,   // after every user: a confidence sequence
+  kRunning,  // the same, and what a time has ruled out stays out: its end tells of all times
+  kLate,     // after every user, once there are many
+};
+
 /// A value as intervals read it. A unit is a user with all rounds. What an entry does not read may
 /// be empty.
 struct IntervalInput {
@@ -49,6 +57,7 @@ struct IntervalEntry {
   std::string source;
   IntervalReads reads = IntervalReads::kError;
   Interval (*make)(const IntervalInput& input, const IntervalOptions& options) = nullptr;
+  IntervalTime time = IntervalTime::kEnd;
 
   bool needs_range() const { return reads >= IntervalReads::kBounded; }
 };

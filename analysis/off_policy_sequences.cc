@@ -51,19 +51,20 @@ SequencePoint onto_edge(const std::array<double, 3>& a, const SequencePoint& fro
 SequencePoint onto(const std::array<SequencePoint, 3>& triangle, const std::array<double, 3>& a,
                    const SequencePoint& p) {
   bool inside = true;
+  for (std::size_t i = 0; i < 3; ++i)
+    inside = inside && cross(triangle[i], triangle[(i + 1) % 3], p) >= 0;
+  if (inside) return p;
   SequencePoint nearest = triangle[0];
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < 3; ++i) {
-    const SequencePoint &from = triangle[i], &to = triangle[(i + 1) % 3];
-    inside = inside && cross(from, to, p) >= 0;
-    const SequencePoint candidate = onto_edge(a, from, to, p);
+    const SequencePoint candidate = onto_edge(a, triangle[i], triangle[(i + 1) % 3], p);
     const double d = distance(a, candidate, p);
     if (d < least) {
       least = d;
       nearest = candidate;
     }
   }
-  return inside ? p : nearest;
+  return nearest;
 }
 
 }  // namespace

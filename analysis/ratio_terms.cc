@@ -7,10 +7,16 @@
 
 namespace rehearsal {
 
+namespace {
+
+constexpr std::size_t kFewColumns = 3;  // more have too many second moments to be worth one pass
+
+}  // namespace
+
 PointEstimate estimate_terms(const TermLayout& layout, std::span<const double> terms) {
   const std::size_t width = layout.n_columns, n = terms.size() / width;
   REHEARSAL_CHECK(n > 0 && terms.size() == n * width);
-  if (width <= TermSums::kMostColumns) {
+  if (width <= kFewColumns) {
     TermSums few(layout);
     few.add(terms);
     return few.estimate();

@@ -2,8 +2,7 @@
 
 #include <span>
 
-#include "analysis/action_rounds.h"
-#include "analysis/estimators.h"
+#include "analysis/term_sums.h"
 
 namespace rehearsal {
 

@@ -57,6 +57,9 @@ Json estimate(const Estimate& e) {
                     {"ece", e.q_hat->ece}};
   out["warnings"] = e.warnings;
   if (e.choice) out["choice"] = choice(*e.choice);
+  if (e.cdf)
+    out["cdf"] = {
+        {"at", e.cdf->at}, {"value", e.cdf->value}, {"low", e.cdf->low}, {"high", e.cdf->high}};
   return out;
 }
 
@@ -227,6 +230,10 @@ Estimate estimate_from(const Place& p) {
     e.warnings.push_back(w.node.get<std::string>());
   });
   if (p.has("choice")) e.choice = choice_from(p.at("choice"));
+  if (p.has("cdf")) {
+    const Place cdf = p.at("cdf");
+    e.cdf = {cdf.numbers("at"), cdf.numbers("value"), cdf.numbers("low"), cdf.numbers("high")};
+  }
   return e;
 }
 

@@ -41,6 +41,12 @@ struct LiftTest {
   std::uint64_t comparisons = 1;
 };
 
+/// A distribution function at points that it steps at, each with an interval of its own.
+struct DistributionFunction {
+  std::vector<double> at;  // ascending
+  std::vector<double> value, low, high;
+};
+
 /// What one estimator says of one policy and metric.
 struct Estimate {
   std::string estimator;
@@ -60,7 +66,8 @@ struct Estimate {
   std::optional<double> pareto_k;    // of the slot with the heaviest tail; none: no tail to fit
   std::optional<Calibration> q_hat;  // of the reward model, on what was shown; none: not used
   std::vector<std::string> warnings;
-  std::optional<Choice> choice;  // where the estimator was chosen
+  std::optional<Choice> choice;             // where the estimator was chosen
+  std::optional<DistributionFunction> cdf;  // of returns, where the value is its mean
 };
 
 /// Estimates from the rounds where a context feature has one level.

@@ -11,7 +11,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr const char* kStatistics[] = {"variance", "median", "p05", "p95", "cvar10"};
+constexpr const char* kStatistics[] = {"", "_variance", "_median", "_p05", "_p95", "_cvar10"};
 constexpr std::size_t kNStatistics = std::size(kStatistics);
 
 bool is_normalized(CdfEstimator e) {
@@ -74,7 +74,52 @@ class Atoms {
 };
 
 std::array<double, kNStatistics> statistics(const ReturnCdf& cdf) {
-  return {cdf.variance(), cdf.quantile(0.5), cdf.quantile(0.05), cdf.quantile(0.95), cdf.cvar(0.1)};
+  return {cdf.mean(),         cdf.variance(),     cdf.quantile(0.5),
+          cdf.quantile(0.05), cdf.quantile(0.95), cdf.cvar(0.1)};
+}
+
+/// Points of a distribution function, at most so many unless that is 0.
+std::vector<double> points_of(const ReturnCdf& cdf, std::size_t most) {
+  if (most == 0 || cdf.point.size() <= most) return cdf.point;
+  std::vector<double> out;
+  for (std::size_t k = 1, i = 0; k <= most; ++k) {
+    const double height =
+        cdf.cumulative.back() * (static_cast<double>(k) / static_cast<double>(most));
+    while (i + 1 < cdf.point.size() && cdf.cumulative[i] < height) ++i;
+    if (out.empty() || out.back() < cdf.point[i]) out.push_back(cdf.point[i]);
+  }
+  return out;
+}
+
+/// Calls use(cdf) with the distribution function of each Poisson resample of users.
+template <class Use>
+void each_resample(const Atoms& atoms, std::span<const std::uint32_t> user, std::size_t n_resamples,
+                   const Rng& rng, Use&& use) {
+  const std::size_t n = user.size();
+  std::vector<double> counts(n_resamples), all(n * n_resamples);
+  for (std::size_t s = 0; s < n; ++s) {
+    if (s == 0 || user[s] != user[s - 1]) bootstrap_weights(rng, UserId{user[s]}, counts);
+    for (std::size_t b = 0; b < n_resamples; ++b) all[b * n + s] = counts[b];
+  }
+  for (std::size_t b = 0; b < n_resamples; ++b) use(atoms.cdf(std::span(all).subspan(b * n, n)));
+}
+
+/// Percentiles of resampled values. Args: values: sorted here.
+Interval percentiles(double value, std::vector<double>& values, double confidence) {
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double p) {
+    return values[std::min(values.size() - 1,
+                           static_cast<std::size_t>(p * static_cast<double>(values.size())))];
+  };
+  return {value, at((1 - confidence) / 2), at((1 + confidence) / 2)};
+}
+
+double deviation(std::span<const double> values) {
+  const double n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double spread = 0;
+  for (const double v : values) spread += (v - mean) * (v - mean);
+  return std::sqrt(spread / (n - 1));
 }
 
 }  // namespace
@@ -84,49 +129,42 @@ ReturnCdf return_cdf(CdfEstimator estimator, const SessionReturns& sessions) {
 }
 
 std::vector<Estimate> distribution_estimates(CdfEstimator estimator, const SessionReturns& sessions,
-                                             const std::string& metric, double confidence,
-                                             std::size_t n_bootstrap, const Rng& rng) {
+                                             const std::string& metric,
+                                             const DistributionOptions& options, const Rng& rng) {
   const Atoms atoms(estimator, sessions);
-  const std::size_t n = sessions.total.size();
-  const auto found = statistics(atoms.cdf(std::vector<double>(n, 1.0)));
-  std::vector<std::vector<double>> resampled(kNStatistics);
-  std::vector<double> counts(n_bootstrap), all(n * n_bootstrap);
-  for (std::size_t s = 0; s < n; ++s) {
-    if (s == 0 || sessions.user[s] != sessions.user[s - 1])
-      bootstrap_weights(rng, UserId{sessions.user[s]}, counts);
-    for (std::size_t b = 0; b < n_bootstrap; ++b) all[b * n + s] = counts[b];
+  const ReturnCdf found = atoms.cdf(std::vector<double>(sessions.total.size(), 1.0));
+  DistributionFunction cdf;
+  cdf.at = points_of(found, options.cdf_points);
+  std::vector<std::vector<double>> values(kNStatistics), heights(cdf.at.size());
+  each_resample(atoms, sessions.user, options.n_bootstrap, rng, [&](const ReturnCdf& own) {
+    const auto read = statistics(own);
+    for (std::size_t k = 0; k < kNStatistics; ++k) values[k].push_back(read[k]);
+    for (std::size_t j = 0; j < heights.size(); ++j) heights[j].push_back(own.at(cdf.at[j]));
+  });
+  for (std::size_t j = 0; j < heights.size(); ++j) {
+    const Interval height = percentiles(found.at(cdf.at[j]), heights[j], options.confidence);
+    cdf.value.push_back(height.value);
+    cdf.low.push_back(height.low);
+    cdf.high.push_back(height.high);
   }
-  for (std::size_t b = 0; b < n_bootstrap; ++b) {
-    const auto own = statistics(atoms.cdf(std::span(all).subspan(b * n, n)));
-    for (std::size_t k = 0; k < kNStatistics; ++k) resampled[k].push_back(own[k]);
-  }
-  const double sum = std::accumulate(sessions.weight.begin(), sessions.weight.end(), 0.0);
-  const double square = std::inner_product(sessions.weight.begin(), sessions.weight.end(),
-                                           sessions.weight.begin(), 0.0);
-  std::vector<Estimate> out;
+  const std::span<const double> w = sessions.weight;
+  const double sum = std::accumulate(w.begin(), w.end(), 0.0);
+  const double square = std::inner_product(w.begin(), w.end(), w.begin(), 0.0);
+  std::vector<Estimate> out(kNStatistics);
+  const auto read = statistics(found);
   for (std::size_t k = 0; k < kNStatistics; ++k) {
-    std::vector<double>& values = resampled[k];
-    std::sort(values.begin(), values.end());
-    const auto at = [&](double p) {
-      return values[std::min(values.size() - 1,
-                             static_cast<std::size_t>(p * static_cast<double>(values.size())))];
-    };
-    const double mean =
-        std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-    double spread = 0;
-    for (const double v : values) spread += (v - mean) * (v - mean);
-    Estimate estimate;
-    estimate.estimator = name_of(estimator);
-    estimate.metric = metric + "_" + kStatistics[k];
-    estimate.value = found[k];
-    estimate.standard_error = std::sqrt(spread / static_cast<double>(values.size() - 1));
-    estimate.low = at((1 - confidence) / 2);
-    estimate.high = at((1 + confidence) / 2);
-    estimate.confidence = confidence;
-    estimate.ess = square > 0 ? sum * sum / square : 0;
-    estimate.max_weight = *std::max_element(sessions.weight.begin(), sessions.weight.end());
-    out.push_back(std::move(estimate));
+    out[k].estimator = name_of(estimator);
+    out[k].metric = metric + kStatistics[k];
+    out[k].value = read[k];
+    out[k].standard_error = deviation(values[k]);
+    const Interval interval = percentiles(read[k], values[k], options.confidence);
+    out[k].low = interval.low;
+    out[k].high = interval.high;
+    out[k].confidence = options.confidence;
+    out[k].ess = square > 0 ? sum * sum / square : 0;
+    out[k].max_weight = *std::max_element(w.begin(), w.end());
   }
+  out.front().cdf = std::move(cdf);
   return out;
 }
 

@@ -1,8 +1,8 @@
 #include "analysis/slate_estimators.h"
 
 #include <algorithm>
+#include <numeric>
 
-#include "analysis/ratio_terms.h"
 #include "sim/core/error.h"
 
 namespace rehearsal {
@@ -11,25 +11,34 @@ namespace {
 
 // --- layouts ---------------------------------------------------------------
 
-TermLayout mean_layout(std::size_t /*n_positions*/) { return {1, {{0, RatioPart::kRounds}}}; }
+using Shares = std::span<const double>;
 
-TermLayout one_ratio_layout(std::size_t /*n_positions*/) { return {2, {{0, 1}}}; }
+TermLayout mean_layout(Shares /*share*/) { return {1, {{0, RatioPart::kRounds}}}; }
 
-/// Numerators of all positions first, then denominators.
-TermLayout ratio_a_position_layout(std::size_t n_positions) {
-  TermLayout layout{2 * n_positions, {}};
-  for (std::size_t k = 0; k < n_positions; ++k) layout.parts.push_back({k, n_positions + k});
+/// Weights divided by their mean over all rows, of which a slate has as many as the shares sum to.
+TermLayout one_ratio_layout(Shares share) {
+  return {2, {{0, 1, std::accumulate(share.begin(), share.end(), 0.0)}}};
+}
+
+/// Weights divided by their mean at each position, over the slates that have it.
+TermLayout ratio_a_position_layout(Shares share) {
+  TermLayout layout{2 * share.size(), {}};
+  for (std::size_t k = 0; k < share.size(); ++k)
+    layout.parts.push_back({2 * k, 2 * k + 1, share[k]});
   return layout;
 }
 
-/// As before, then baselines: the first is a mean, that of position k a ratio by the weights at
-/// k - 1.
-TermLayout cascade_ratio_layout(std::size_t n_positions) {
-  TermLayout layout = ratio_a_position_layout(n_positions);
-  for (std::size_t k = 0; k < n_positions; ++k)
-    layout.parts.push_back(
-        {2 * n_positions + k, k == 0 ? RatioPart::kRounds : n_positions + k - 1});
-  layout.n_columns += n_positions;
+/// As before, and baselines: the first is a mean, that of position k a ratio by the weights at
+/// k - 1, as it is weighted as the position above.
+TermLayout cascade_ratio_layout(Shares share) {
+  TermLayout layout{3 * share.size(), {}};
+  for (std::size_t k = 0; k < share.size(); ++k) {
+    layout.parts.push_back({3 * k, 3 * k + 1, share[k]});
+    if (k == 0)
+      layout.parts.push_back({2, RatioPart::kRounds});
+    else
+      layout.parts.push_back({3 * k + 2, 3 * k - 2, share[k - 1]});
+  }
   return layout;
 }
 
@@ -55,11 +64,8 @@ void weighted(const SlateColumns& slates, std::size_t /*n_positions*/, std::span
   weighted_sums(slates, slates.*column, out);
 }
 
-/// Weights divided by their mean over all rows.
 template <PropensityColumns SlateColumns::*column>
 void one_ratio(const SlateColumns& slates, std::size_t /*n_positions*/, std::span<double> out) {
-  const double rows_a_slate =
-      static_cast<double>(slates.n_rows()) / static_cast<double>(slates.size());
   for (std::size_t i = 0; i < slates.size(); ++i) {
     double value = 0, weight = 0;
     for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s) {
@@ -67,39 +73,23 @@ void one_ratio(const SlateColumns& slates, std::size_t /*n_positions*/, std::spa
       value += w * slates.reward[s];
       weight += w;
     }
-    out[2 * i] = rows_a_slate * value;
+    out[2 * i] = value;
     out[2 * i + 1] = weight;
-  }
-}
-
-/// Share of the slates that have each position.
-std::vector<double> position_shares(const SlateColumns& slates, std::size_t n_positions) {
-  std::vector<double> share(n_positions, 0.0);
-  for (std::size_t i = 0; i < slates.size(); ++i)
-    for (std::size_t k = 0; k < slates.slate_offsets[i + 1] - slates.slate_offsets[i]; ++k)
-      share[k] += 1 / static_cast<double>(slates.size());
-  return share;
-}
-
-/// Weights divided by their mean at each position, over the slates that have it.
-void ratio_a_position(const SlateColumns& slates, SlateInputs p, std::size_t n_positions,
-                      std::span<double> out) {
-  const std::vector<double> share = position_shares(slates, n_positions);
-  std::fill(out.begin(), out.end(), 0.0);
-  for (std::size_t i = 0; i < slates.size(); ++i) {
-    double* row = out.data() + i * 2 * n_positions;
-    const std::size_t first = slates.slate_offsets[i];
-    for (std::size_t s = first; s < slates.slate_offsets[i + 1]; ++s) {
-      const double w = p.evaluation[s] / p.behavior[s];
-      row[s - first] = share[s - first] * w * slates.reward[s];
-      row[n_positions + s - first] = w;
-    }
   }
 }
 
 template <PropensityColumns SlateColumns::*column>
 void position_ratios(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
-  ratio_a_position(slates, slates.*column, n_positions, out);
+  const PropensityColumns& p = slates.*column;
+  std::fill(out.begin(), out.end(), 0.0);
+  for (std::size_t i = 0; i < slates.size(); ++i) {
+    double* at = out.data() + i * 2 * n_positions;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s, at += 2) {
+      const double w = p.evaluation[s] / p.behavior[s];
+      at[0] = w * slates.reward[s];
+      at[1] = w;
+    }
+  }
 }
 
 /// sum_a pi(a | prefix) q_hat(prefix, a) of a row. Four sums, as additions wait for each other.
@@ -130,20 +120,16 @@ void cascade_dr(const SlateColumns& slates, std::size_t /*n_positions*/, std::sp
   }
 }
 
-/// A baseline is weighted as the position above, so it is divided by the mean weight there.
 void sncascade_dr(const SlateColumns& slates, std::size_t n_positions, std::span<double> out) {
-  const std::vector<double> share = position_shares(slates, n_positions);
   std::fill(out.begin(), out.end(), 0.0);
   for (std::size_t i = 0; i < slates.size(); ++i) {
-    double* row = out.data() + i * 3 * n_positions;
-    const std::size_t first = slates.slate_offsets[i];
+    double* at = out.data() + i * 3 * n_positions;
     double above = 1;
-    for (std::size_t s = first; s < slates.slate_offsets[i + 1]; ++s) {
-      const std::size_t k = s - first;
+    for (std::size_t s = slates.slate_offsets[i]; s < slates.slate_offsets[i + 1]; ++s, at += 3) {
       const double w = slates.cascade.evaluation[s] / slates.cascade.behavior[s];
-      row[k] = share[k] * w * (slates.reward[s] - q_of_shown(slates, s));
-      row[n_positions + k] = w;
-      row[2 * n_positions + k] = (k == 0 ? 1.0 : share[k - 1]) * above * baseline_of(slates, s);
+      at[0] = w * (slates.reward[s] - q_of_shown(slates, s));
+      at[1] = w;
+      at[2] = above * baseline_of(slates, s);
       above = w;
     }
   }
@@ -318,16 +304,54 @@ const Registry<SlateEstimatorEntry>& slate_estimators() {
   return registry;
 }
 
+SlateSums::SlateSums(const SlateEstimatorEntry& estimator)
+    : estimator_(&estimator), sums_(estimator.layout({})) {}
+
+void SlateSums::widen(std::size_t n_positions) {
+  if (n_positions <= count_.size()) return;
+  count_.resize(n_positions);
+  sums_ = sums_.with(estimator_->layout(count_));  // shares come in with the estimate
+}
+
+void SlateSums::add(const SlateColumns& slates) {
+  constexpr std::size_t kChunk = 128;  // slates in flight: their terms stay in the first cache
+  if (!estimator_->fits(slates))
+    throw Error(ErrorKind::kInput, estimator_->name + ": the slates lack columns that it reads");
+  widen(std::max<std::size_t>(1, slates.n_positions()));
+  std::vector<double> terms(kChunk * sums_.n_columns());
+  SlateColumns few = slates;
+  for (std::size_t first = 0; first < slates.size(); first += kChunk) {
+    const std::size_t n = std::min(kChunk, slates.size() - first);
+    few.slate_offsets = slates.slate_offsets.subspan(first, n + 1);
+    const std::span<double> out = std::span(terms).first(n * sums_.n_columns());
+    estimator_->terms(few, count_.size(), out);
+    sums_.add(out);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < few.slate_offsets[i + 1] - few.slate_offsets[i]; ++k)
+        count_[k] += 1;
+  }
+}
+
+void SlateSums::add(const SlateSums& other) {
+  SlateSums next = other;
+  widen(next.count_.size());
+  next.widen(count_.size());
+  sums_.add(next.sums_);
+  for (std::size_t k = 0; k < count_.size(); ++k) count_[k] += next.count_[k];
+}
+
+PointEstimate SlateSums::estimate() const {
+  if (sums_.n_rounds() == 0)
+    throw Error(ErrorKind::kInput, estimator_->name + ": there are no slates to estimate from");
+  std::vector<double> share = count_;
+  for (double& each : share) each /= sums_.n_rounds();
+  return sums_.with(estimator_->layout(share)).estimate();
+}
+
 PointEstimate estimate_slates(const SlateEstimatorEntry& estimator, const SlateColumns& slates) {
-  if (slates.size() == 0)
-    throw Error(ErrorKind::kInput, estimator.name + ": there are no slates to estimate from");
-  if (!estimator.fits(slates))
-    throw Error(ErrorKind::kInput, estimator.name + ": the slates lack columns that it reads");
-  const std::size_t n_positions = slates.n_positions();
-  const TermLayout layout = estimator.layout(n_positions);
-  std::vector<double> terms(slates.size() * layout.n_columns);
-  estimator.terms(slates, n_positions, terms);
-  return estimate_terms(layout, terms);
+  SlateSums sums(estimator);
+  if (slates.size() > 0) sums.add(slates);
+  return sums.estimate();
 }
 
 }  // namespace rehearsal

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/action_rounds.h"
 #include "analysis/estimators.h"
+#include "analysis/term_sums.h"
 #include "sim/core/registry.h"
 
 namespace rehearsal {
@@ -31,7 +31,7 @@ struct ExaminationColumns {
 /// the first on. Columns that the estimators in use do not need may be empty. Slates may differ in
 /// length.
 struct SlateColumns {
-  std::span<const std::uint32_t> slate_offsets;  // (n_slates + 1), from 0
+  std::span<const std::uint32_t> slate_offsets;  // (n_slates + 1) into the rows
   std::span<const double> reward;                // (rows)
   PropensityColumns slate;                       // of the whole slate, repeated at its positions
   PropensityColumns item_position;               // of the item at its position
@@ -70,8 +70,11 @@ struct SlateEstimatorEntry {
   std::string summary;
   std::string source;
   std::vector<SlateNeed> needs;
-  TermLayout (*layout)(std::size_t n_positions) = nullptr;
-  /// Each slate's terms. Args: out: (n_slates, layout(n_positions).n_columns), overwritten.
+  /// Columns of a position stand side by side, positions in order, so that longer slates add to the
+  /// end. Args: share: (n_positions) of the slates that have each position.
+  TermLayout (*layout)(std::span<const double> share) = nullptr;
+  /// Each slate's terms, whatever the other slates are.
+  /// Args: out: (n_slates, layout(...).n_columns), overwritten.
   void (*terms)(const SlateColumns& slates, std::size_t n_positions,
                 std::span<double> out) = nullptr;
 
@@ -83,6 +86,26 @@ struct SlateEstimatorEntry {
 /// rips, aips, lips, click_ips, their self-normalized forms, cascade_dr, sncascade_dr, le_iips,
 /// ed_dr.
 const Registry<SlateEstimatorEntry>& slate_estimators();
+
+/// What one estimator needs of slates, block by block.
+class SlateSums {
+ public:
+  /// Args: estimator: outlives the sums.
+  explicit SlateSums(const SlateEstimatorEntry& estimator);
+  /// Raises: Error(kInput) for absent columns.
+  void add(const SlateColumns& slates);
+  /// Sums of other slates, of the same estimator.
+  void add(const SlateSums& other);
+  PointEstimate estimate() const;
+
+ private:
+  /// Makes room for slates of so many positions.
+  void widen(std::size_t n_positions);
+
+  const SlateEstimatorEntry* estimator_;
+  std::vector<double> count_;  // (n_positions) slates that have each
+  TermSums sums_;
+};
 
 /// The estimate from all slates at once. Raises: Error(kInput) for no slates or absent columns.
 PointEstimate estimate_slates(const SlateEstimatorEntry& estimator, const SlateColumns& slates);

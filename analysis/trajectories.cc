@@ -264,7 +264,7 @@ std::vector<double> session_terms(const TrajectoryEstimatorEntry& estimator,
     means[c % width] += terms[c] / static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i)
     for (const RatioPart& part : layout.parts)
-      out[i] += terms[i * width + part.numerator] /
+      out[i] += part.scale * terms[i * width + part.numerator] /
                 (part.denominator == RatioPart::kRounds ? 1.0 : means[part.denominator]);
   return out;
 }

@@ -40,27 +40,50 @@ class Marginalized {
     rounds_.pi_b = single.distribution("pi_b");
   }
 
-  /// A known distribution of embeddings: Open Bandit Pipeline's weight, and the paper's.
-  void score_known() {
+  /// What blocks can have: all dimensions.
+  void score() {
+    if (knows_embeddings()) {
+      read_embeddings();
+      score_with("true_p_e_a", product(all_dims()));
+      score_with("exact_joint_p_e_a", joint(all_dims()));
+    }
+    if (inputs_.has("pi_a_x_e_hat")) score_estimated();
+  }
+
+  /// Dimensions chosen from all rounds at once.
+  void select() {
+    if (!knows_embeddings()) return;
+    const WeightsOf products = [this](std::span<const std::size_t> dims) { return product(dims); };
+    const WeightsOf joints = [this](std::span<const std::size_t> dims) { return joint(dims); };
+    select("true_p_e_a", "_slope_", products, true);
+    select("true_p_e_a", "_slope_accepted_", products, false);
+    select("exact_joint_p_e_a", "_slope_", joints, false);
+  }
+
+ private:
+  bool knows_embeddings() const { return inputs_.has_all({"action_embed", "p_e_a"}); }
+
+  Dims all_dims() const {
+    Dims all(rounds_.n_dims);
+    std::iota(all.begin(), all.end(), 0U);
+    return all;
+  }
+
+  void read_embeddings() {
     rounds_.n_dims = inputs_.rows("p_e_a", 3) > 0 ? inputs_.at("p_e_a").shape[2] : 0;
     rounds_.n_categories = inputs_.at("p_e_a").shape[1];
     rounds_.p_e_a = embedding_distribution(inputs_, rounds_);
     embedding_ =
         inputs_.indices("action_embed", {rounds_.size(), rounds_.n_dims}, rounds_.n_categories);
     rounds_.embedding = embedding_;
-    const WeightsOf product = [this](std::span<const std::size_t> dims) {
-      return checked(product_marginal_weights(rounds_, dims));
-    };
-    const WeightsOf joint = [this](std::span<const std::size_t> dims) {
-      return checked(joint_marginal_weights(rounds_, dims));
-    };
-    Dims all(rounds_.n_dims);
-    std::iota(all.begin(), all.end(), 0U);
-    score("true_p_e_a", product(all));
-    select("true_p_e_a", "_slope_", product, true);
-    select("true_p_e_a", "_slope_accepted_", product, false);
-    score("exact_joint_p_e_a", joint(all));
-    select("exact_joint_p_e_a", "_slope_", joint, false);
+  }
+
+  /// Open Bandit Pipeline's weights, and the paper's.
+  std::vector<double> product(std::span<const std::size_t> dims) const {
+    return checked(product_marginal_weights(rounds_, dims));
+  }
+  std::vector<double> joint(std::span<const std::size_t> dims) const {
+    return checked(joint_marginal_weights(rounds_, dims));
   }
 
   /// A classifier's probabilities of the action, given context and embedding.
@@ -72,23 +95,23 @@ class Marginalized {
           std::accumulate(p_hat.begin() + static_cast<std::ptrdiff_t>(i * actions),
                           p_hat.begin() + static_cast<std::ptrdiff_t>((i + 1) * actions), 0.0);
       if (!(std::abs(sum - 1) <= 1e-6))
-        inputs_.refuse("pi_a_x_e_hat",
-                       fmt::format("the probabilities [{}, :] sum to {}, expected 1", i, sum));
+        inputs_.refuse(
+            "pi_a_x_e_hat",
+            fmt::format("the probabilities [{}, :] sum to {}, expected 1", inputs_.round(i), sum));
     }
-    score("estimated_weights", estimated_marginal_weights(rounds_, p_hat));
+    score_with("estimated_weights", estimated_marginal_weights(rounds_, p_hat));
   }
 
- private:
   std::vector<double> checked(std::vector<double> weight) const {
     for (std::size_t i = 0; i < weight.size(); ++i)
       if (!std::isfinite(weight[i]))
-        inputs_.refuse(
-            "action_embed",
-            fmt::format("the embedding of round {} has probability 0 by pi_b and p_e_a", i));
+        inputs_.refuse("action_embed",
+                       fmt::format("the embedding of round {} has probability 0 by pi_b and p_e_a",
+                                   inputs_.round(i)));
     return weight;
   }
 
-  void score(const std::string& name, const std::vector<double>& weight) {
+  void score_with(const std::string& name, const std::vector<double>& weight) {
     ActionRounds columns = single_.rounds();
     columns.weight = weight;
     scores_.add(columns, {{"mipw_" + name, "ips"}, {"snmipw_" + name, "snips"}});
@@ -140,13 +163,18 @@ CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions
   Scores scores(options);
   score_single_actions(single, scores);
   score_likelihoods(single, scores);
-  const CaseInputs& inputs = single.inputs();
-  if (inputs.has("pi_b")) {
+  if (single.inputs().has("pi_b")) {
     Marginalized marginalized(single, scores);
-    if (inputs.has_all({"action_embed", "p_e_a"})) marginalized.score_known();
-    if (inputs.has("pi_a_x_e_hat")) marginalized.score_estimated();
+    marginalized.score();
+    marginalized.select();
   }
   return scores.take();
+}
+
+void score_embedded_actions(const ArrayGroup& block, Scores& scores) {
+  ActionCase single(block);
+  score_single_actions(single, scores);
+  if (single.inputs().has("pi_b")) Marginalized(single, scores).score();
 }
 
 }  // namespace rehearsal

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
@@ -81,50 +82,121 @@ bool in_blocks(const ArrayGroup& open, const CaseKind& kind, const ArrayOptions&
          std::none_of(kind.blocks->needs_all.begin(), kind.blocks->needs_all.end(), asked);
 }
 
-/// Of an open group: what blocks read. Raises: where inputs differ in their numbers of rounds.
-ArrayGroup for_blocks(const ArrayGroup& open, const CaseBlocks& blocks) {
-  ArrayGroup out = open;
-  const auto named = [](const std::vector<std::string>& names, const std::string& name) {
+/// An open group in blocks of rounds.
+class Blocks {
+ public:
+  /// Raises: where inputs differ in their numbers of rounds.
+  Blocks(const ArrayGroup& open, const CaseBlocks& how, std::size_t block_values)
+      : how_(how), group_(open), n_(rounds_of(open)) {
+    std::erase_if(group_.inputs, [&](const auto& input) {
+      const std::string& name = input.first;
+      return !is_in(how.by_row, name) && !is_in(how.flat, name) && !is_in(how.whole, name);
+    });
+    if (n_ == 0) return;
+    std::size_t values = 0;
+    for (const auto& [name, array] : group_.inputs) {
+      values += n_values(array);
+      if (!is_in(how.whole, name)) rows_[name] = rows_a_round(name, array);
+    }
+    const std::size_t size = std::max<std::size_t>(1, block_values * n_ / values);
+    for (std::size_t first = size; first < n_; first += size) starts_.push_back(first);
+    starts_.push_back(n_);
+    if (!how.together.empty()) keep_together();
+  }
+
+  /// Whether there are blocks: not of no rounds, nor where what is kept together does not ascend,
+  /// as equal values may then stand anywhere.
+  bool exist() const { return starts_.size() > 1; }
+  std::size_t size() const { return starts_.size() - 1; }
+  ArrayGroup load(std::size_t block) const {
+    return load_rows(group_, rows_, starts_[block], starts_[block + 1] - starts_[block]);
+  }
+
+ private:
+  static bool is_in(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  std::erase_if(out.inputs, [&](const auto& input) {
-    return !named(blocks.by_row, input.first) && !named(blocks.whole, input.first);
-  });
-  const CaseInputs inputs(open);
-  const std::size_t n = inputs.at(blocks.by_row.front()).shape.at(0);
-  for (const auto& [name, array] : out.inputs)
-    if (named(blocks.by_row, name) && (array.shape.empty() || array.shape[0] != n))
-      inputs.refuse(name, fmt::format("has shape ({}), expected {} rounds, as many as {} has",
-                                      fmt::join(array.shape, ", "), n, blocks.by_row.front()));
-  return out;
-}
+  }
+
+  std::size_t rounds_of(const ArrayGroup& open) const {
+    const CaseInputs inputs(open);
+    const CaseInputs::Shape& shape = inputs.at(how_.by_row.front()).shape;
+    if (shape.empty()) inputs.refuse(how_.by_row.front(), "is one number, expected one a round");
+    return shape[0];
+  }
+
+  std::size_t rows_a_round(const std::string& name, const Array& array) const {
+    const std::size_t rows = array.shape.empty() ? 0 : array.shape[0];
+    if (rows == n_) return 1;
+    if (is_in(how_.flat, name) && array.shape.size() == 1 && rows > 0 && rows % n_ == 0)
+      return rows / n_;
+    CaseInputs(group_).refuse(name,
+                              fmt::format("has shape ({}), expected {} rounds, as many as {} has",
+                                          fmt::join(array.shape, ", "), n_, how_.by_row.front()));
+  }
+
+  /// Moves the starts of blocks to where the input changes; none are left where it falls.
+  void keep_together() {
+    constexpr std::size_t kPiece = std::size_t{1} << 20;
+    ArrayGroup column = group_;
+    std::erase_if(column.inputs, [&](const auto& input) { return input.first != how_.together; });
+    std::vector<std::size_t> moved{0};
+    std::size_t wanted = 1;  // of starts_
+    double last = -std::numeric_limits<double>::infinity();
+    for (std::size_t first = 0; first < n_; first += kPiece) {
+      const ArrayGroup piece = load_rows(column, rows_, first, std::min(kPiece, n_ - first));
+      const std::vector<double>& value = piece.inputs.at(how_.together).values;
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (!(value[i] >= last)) {
+          starts_ = {0};
+          return;
+        }
+        if (value[i] > last && first + i >= starts_[wanted]) {
+          moved.push_back(first + i);
+          while (starts_[wanted] <= first + i) ++wanted;
+        }
+        last = value[i];
+      }
+    }
+    moved.push_back(n_);
+    starts_ = std::move(moved);
+  }
+
+  const CaseBlocks& how_;
+  ArrayGroup group_;
+  std::size_t n_;                            // rounds
+  std::map<std::string, std::size_t> rows_;  // of each input, a round
+  std::vector<std::size_t> starts_{0};       // of blocks, and n_
+};
 
 /// Blocks of a size that their shapes give, merged in order.
-CaseResult evaluate_blocks(const ArrayGroup& open, const CaseBlocks& blocks,
+CaseResult evaluate_blocks(const Blocks& blocks, const CaseBlocks& how,
                            const ArrayOptions& options) {
-  const ArrayGroup group = for_blocks(open, blocks);
-  const std::size_t n = group.inputs.at(blocks.by_row.front()).shape[0];
-  std::size_t values = 0;
-  for (const auto& [name, array] : group.inputs) values += n_values(array);
-  const std::size_t n_rows = std::max<std::size_t>(1, options.block_values * n / values);
   ArrayOptions own = options;
   own.threads = 1;
   Scores scores(options);
-  ordered_reduce((n + n_rows - 1) / n_rows, options.threads,
-                 [&](std::size_t b) {
-                   const std::size_t first = b * n_rows;
-                   Scores part(own);
-                   blocks.score(load_rows(group, blocks.by_row, first, std::min(n_rows, n - first)),
-                                part);
-                   return part;
-                 },
-                 [&](std::size_t, Scores&& part) { scores.merge(std::move(part)); });
-  if (options.estimators.empty())
+  ordered_reduce(
+      blocks.size(), options.threads,
+      [&](std::size_t b) {
+        Scores part(own);
+        how.score(blocks.load(b), part);
+        return part;
+      },
+      [&](std::size_t, Scores&& part) { scores.merge(std::move(part)); });
+  if (options.estimators.empty() && !how.needs_all.empty())
     scores.warn(
         fmt::format("scored in blocks: {} need all rounds in memory and are left out unless "
                     "--estimators names them",
-                    fmt::join(blocks.needs_all, ", ")));
+                    fmt::join(how.needs_all, ", ")));
   return scores.take();
+}
+
+CaseResult evaluate_group(const ArrayGroup& open, const CaseKind& kind,
+                          const ArrayOptions& options) {
+  if (in_blocks(open, kind, options)) {
+    const Blocks blocks(open, *kind.blocks, options.block_values);
+    if (blocks.exist()) return evaluate_blocks(blocks, *kind.blocks, options);
+  }
+  return kind.evaluate(load_group(open.file, open.name), options);
 }
 
 Json numbers(const std::vector<double>& values) {
@@ -148,9 +220,7 @@ std::vector<NamedCase> evaluate_arrays(const std::filesystem::path& file, const 
   for (const std::string& name : group_names(file)) {
     const ArrayGroup open = open_group(file, name);
     const CaseKind& kind = kind_of(open, layout);
-    cases.push_back({name, in_blocks(open, kind, options)
-                               ? evaluate_blocks(open, *kind.blocks, options)
-                               : kind.evaluate(load_group(file, name), options)});
+    cases.push_back({name, evaluate_group(open, kind, options)});
   }
   require_all(file, cases, options);
   return cases;

@@ -45,10 +45,12 @@ class Scores;
 
 /// How a kind of group is scored without having all of it in memory.
 struct CaseBlocks {
-  std::vector<std::string> by_row;     // inputs with one row a round
-  std::vector<std::string> whole;      // inputs that every block needs
-  std::vector<std::string> needs_all;  // families that need all rounds at once
+  std::vector<std::string> by_row;  // inputs with one row a round; all have the first
   void (*score)(const ArrayGroup& block, Scores& scores) = nullptr;
+  std::vector<std::string> whole{};      // inputs that every block needs
+  std::vector<std::string> needs_all{};  // families that need all rounds at once
+  std::vector<std::string> flat{};       // inputs with one row a round, or several in one dimension
+  std::string together{};                // an input whose equal neighbours stay in one block, or ""
 };
 
 /// How one kind of group is scored: a line of scenarios/arrays/kinds.cc.

@@ -27,17 +27,14 @@ void score_kernel(const ContinuousRounds& rounds, const SmoothingKernel& kernel,
         kernel_weights(kernel, bandwidth, rounds.chosen, rounds.action, rounds.density);
     ActionRounds columns = rounds.columns;
     columns.weight = weight;
-    const Estimator estimator = parse_estimator(entry);
-    scores.add(key_of(family, bandwidth, "_h"),
-               estimate_actions(std::span(&estimator, 1), columns)[0]);
+    scores.add(columns, {{key_of(family, bandwidth, "_h"), entry}});
   }
 }
 
 }  // namespace
 
-CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOptions& options) {
-  const CaseInputs inputs(group);
-  Scores scores(options);
+void score_continuous_actions(const ArrayGroup& block, Scores& scores) {
+  const CaseInputs inputs(block);
   const std::size_t n = inputs.rows("reward", 1);
   ContinuousRounds rounds;
   rounds.chosen = inputs.numbers("action_by_evaluation_policy", {n});
@@ -45,7 +42,7 @@ CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOption
   rounds.columns.reward = inputs.numbers("reward", {n});
   if (!inputs.has("pscore")) {
     scores.warn("no densities of the logged actions (pscore): nothing is scored");
-    return scores.take();
+    return;
   }
   rounds.density = inputs.densities("pscore", {n});
   const bool model = inputs.has("q_hat_at_evaluation_action");
@@ -59,6 +56,11 @@ CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOption
     score_kernel(rounds, kernel, "snipw", "snips", scores);
     if (model) score_kernel(rounds, kernel, "dr", "dr", scores);
   }
+}
+
+CaseResult evaluate_continuous_action(const ArrayGroup& group, const ArrayOptions& options) {
+  Scores scores(options);
+  score_continuous_actions(group, scores);
   return scores.take();
 }
 

@@ -32,7 +32,9 @@ std::string index_text(const CaseInputs::Shape& shape, std::size_t flat, std::si
 }  // namespace
 
 CaseInputs::CaseInputs(const ArrayGroup& group) : group_(group) {
-  if (!group.first_row.empty()) first_round_ = group.first_row.begin()->second;
+  // Flat inputs have several rows a round.
+  for (const auto& [name, first] : group.first_row)
+    first_round_ = name == group.first_row.begin()->first ? first : std::min(first_round_, first);
 }
 
 bool CaseInputs::has_all(const std::vector<std::string>& datasets) const {

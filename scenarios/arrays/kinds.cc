@@ -4,6 +4,18 @@ namespace rehearsal {
 
 namespace {
 
+CaseBlocks slate_blocks() {
+  CaseBlocks blocks{{"slate_id", "position", "action", "reward"}, score_slates};
+  blocks.flat = {"q_hat", "q_hat_iw", "evaluation_policy_action_dist"};
+  blocks.together = "slate_id";
+  for (const char* of :
+       {"", "_item_position", "_cascade", "_influence", "_latent", "_examination"}) {
+    blocks.by_row.push_back(std::string("pscore") + of);
+    blocks.by_row.push_back(std::string("evaluation_policy_pscore") + of);
+  }
+  return blocks;
+}
+
 /// Open Bandit Pipeline's arrays. Kinds are told apart by what only they have; the last takes what
 /// is left.
 ArrayLayout obp() {
@@ -14,19 +26,32 @@ ArrayLayout obp() {
               {"continuous_action", "one action on the line a round, scored by kernels",
                "Kallus and Zhou, AISTATS 2018",
                [](const Arrays& inputs) { return inputs.count("action_by_evaluation_policy") > 0; },
-               evaluate_continuous_action},
+               evaluate_continuous_action,
+               CaseBlocks{{"reward", "action", "action_by_evaluation_policy", "pscore",
+                           "q_hat_at_evaluation_action"},
+                          score_continuous_actions}},
               {"multi_logger", "one action a round, logged by one of several policies",
                "Agarwal et al., KDD 2017; Kallus et al., ICML 2021",
                [](const Arrays& inputs) {
                  return inputs.count("stratum_idx") > 0 || inputs.count("pscore_avg") > 0;
                },
-               evaluate_multi_logger},
+               evaluate_multi_logger,
+               CaseBlocks{{"action", "position", "reward", "pscore", "action_dist", "q_hat",
+                           "pscore_avg", "stratum_idx"},
+                          score_several_loggers}},
               {"action_embedding", "one action a round, whose embedding moves the reward",
                "Saito and Joachims, ICML 2022",
                [](const Arrays& inputs) { return inputs.count("action_embed") > 0; },
-               evaluate_action_embedding},
+               evaluate_action_embedding,
+               CaseBlocks{{"action", "position", "reward", "pscore", "action_dist", "q_hat", "pi_b",
+                           "action_embed", "pi_a_x_e_hat"},
+                          score_embedded_actions,
+                          {"p_e_a"},
+                          {"el", "cressie_read", "mipw_true_p_e_a_slope", "snmipw_true_p_e_a_slope",
+                           "mipw_exact_joint_p_e_a_slope", "snmipw_exact_joint_p_e_a_slope"}}},
               {"slate", "an ordered list of actions a round", "Kiyohara et al., WSDM 2022",
-               [](const Arrays& inputs) { return inputs.count("slate_id") > 0; }, evaluate_slates},
+               [](const Arrays& inputs) { return inputs.count("slate_id") > 0; }, evaluate_slates,
+               slate_blocks()},
               {"contextual_bandit", "one action of a finite set a round",
                "Saito et al., NeurIPS Datasets and Benchmarks 2021",
                [](const Arrays& inputs) { return inputs.count("action_dist") > 0; },
@@ -34,9 +59,9 @@ ArrayLayout obp() {
                CaseBlocks{{"action", "position", "reward", "pscore", "action_dist", "q_hat",
                            "estimated_pscore", "estimated_importance_weights", "q_hat_mrdr", "pi_b",
                            "f_hat"},
+                          score_contextual_bandit_block,
                           {"action_cluster"},
-                          {"el", "cressie_read", "dm_ridge", "dr_ridge", "sndr_ridge"},
-                          score_contextual_bandit_block}},
+                          {"el", "cressie_read", "dm_ridge", "dr_ridge", "sndr_ridge"}}},
           }};
 }
 

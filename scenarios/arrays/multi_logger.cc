@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "analysis/action_weights.h"
@@ -11,6 +10,7 @@ namespace rehearsal {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr std::size_t kMostStrata = std::size_t{1} << 16;  // logging policies
 const std::vector<double> kClips{5};
 
 std::vector<Family> clipped(const std::string& name) {
@@ -28,64 +28,41 @@ void each_clip(const std::string& key, Scores& scores, F&& score) {
     score(key_of(key + "_clip", clip), clip);
 }
 
-/// Precision weights of the terms by stratum, on weights of the correction alone or on the terms.
-class Weighted {
- public:
-  Weighted(const ActionRounds& rounds, std::vector<std::uint32_t> stratum, Scores& scores)
-      : rounds_(rounds), stratum_(std::move(stratum)), scores_(scores) {}
-
-  /// Open Bandit Pipeline's form: in "dr" the direct term counts alike in every stratum.
-  void score(const std::string& key, const std::string& entry) {
-    each_clip(key, scores_, [&](const std::string& name, double clip) {
-      const std::vector<double> terms = terms_of(entry, clip);
-      std::vector<double> weight = action_weights(rounds_);
-      const std::vector<double> precision = precisions(name, terms);
-      for (std::size_t i = 0; i < precision.size(); ++i)
-        weight[i] = std::min(weight[i], clip) * precision[i];
-      if (precision.empty()) return;
-      ActionRounds weighted = rounds_;
-      weighted.weight = weight;
-      const Estimator estimator = parse_estimator(entry);
-      scores_.add(name, estimate_actions(std::span(&estimator, 1), weighted)[0]);
-    });
-  }
-
-  /// The whole term weighted: precision-weighted doubly robust as published.
-  void score_whole(const std::string& key) {
-    each_clip(key, scores_, [&](const std::string& name, double clip) {
-      std::vector<double> terms = terms_of("dr", clip);
-      const std::vector<double> precision = precisions(name, terms);
-      for (std::size_t i = 0; i < precision.size(); ++i) terms[i] *= precision[i];
-      if (!precision.empty()) scores_.add_mean(name, terms);
-    });
-  }
-
- private:
-  std::vector<double> terms_of(const std::string& entry, double clip) const {
-    return action_terms(estimator_at(estimators().at(entry + "_clip"), clip), rounds_);
-  }
-
-  /// Empty, with a warning, where a stratum does not vary.
-  std::vector<double> precisions(const std::string& key, std::span<const double> terms) {
-    std::vector<double> precision = precision_weights(terms, stratum_);
-    for (const double each : precision)
-      if (!std::isfinite(each)) {
-        scores_.warn(key + " is left out: its terms do not vary in one of the strata");
-        return {};
-      }
-    return precision;
-  }
-
-  const ActionRounds& rounds_;
-  std::vector<std::uint32_t> stratum_;
-  Scores& scores_;
-};
+/// Weighted by the precision of a round's stratum: the correction alone, as Open Bandit Pipeline
+/// has it (in "dr" the direct term counts alike in every stratum), or the whole doubly robust term,
+/// as published.
+void score_weighted(const ActionRounds& rounds, std::span<const std::uint32_t> stratum,
+                    Scores& scores) {
+  const std::vector<double> weight = action_weights(rounds);
+  std::vector<double> direct, residual(rounds.reward.begin(), rounds.reward.end());
+  std::vector<double> terms(weight.size());
+  const auto set_terms = [&](double clip) {
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      terms[i] = std::min(weight[i], clip) * residual[i];
+  };
+  each_clip("weighted_ipw", scores, [&](const std::string& key, double clip) {
+    set_terms(clip);
+    scores.add_strata(key, {}, terms, stratum);
+  });
+  if (rounds.q_hat.empty()) return;
+  direct = action_terms(parse_estimator("dm"), rounds);
+  for (std::size_t i = 0; i < residual.size(); ++i)
+    residual[i] -= rounds.q_hat[i * rounds.n_actions + rounds.action[i]];
+  each_clip("weighted_dr", scores, [&](const std::string& key, double clip) {
+    set_terms(clip);
+    scores.add_strata(key, direct, terms, stratum);
+  });
+  each_clip("precision_dr", scores, [&](const std::string& key, double clip) {
+    set_terms(clip);
+    for (std::size_t i = 0; i < terms.size(); ++i) terms[i] += direct[i];
+    scores.add_strata(key, {}, terms, stratum);
+  });
+}
 
 }  // namespace
 
-CaseResult evaluate_multi_logger(const ArrayGroup& group, const ArrayOptions& options) {
-  ActionCase single(group);
-  Scores scores(options);
+void score_several_loggers(const ArrayGroup& block, Scores& scores) {
+  ActionCase single(block);
   const CaseInputs& inputs = single.inputs();
   const ActionRounds& rounds = single.rounds();
   scores.add(rounds, {{"dm", "dm"}});
@@ -95,15 +72,13 @@ CaseResult evaluate_multi_logger(const ArrayGroup& group, const ArrayOptions& op
     balanced.pscore = inputs.propensities("pscore_avg", {single.size()});
     scores.add(balanced, clipped("balanced"));
   }
-  if (inputs.has_all({"pscore", "stratum_idx"})) {
-    Weighted weighted(rounds, inputs.indices("stratum_idx", {single.size()}, single.size()),
-                      scores);
-    weighted.score("weighted_ipw", "ips");
-    if (!rounds.q_hat.empty()) {
-      weighted.score("weighted_dr", "dr");
-      weighted.score_whole("precision_dr");
-    }
-  }
+  if (inputs.has_all({"pscore", "stratum_idx"}))
+    score_weighted(rounds, inputs.indices("stratum_idx", {single.size()}, kMostStrata), scores);
+}
+
+CaseResult evaluate_multi_logger(const ArrayGroup& group, const ArrayOptions& options) {
+  Scores scores(options);
+  score_several_loggers(group, scores);
   return scores.take();
 }
 

@@ -53,20 +53,32 @@ void Scores::add(const ActionRounds& rounds, const std::vector<Family>& families
   if (chosen.empty()) return;
   std::vector<TermSums> sums = action_sums(chosen);
   add_actions(chosen, rounds, options_->threads, sums);
-  for (std::size_t e = 0; e < keys.size(); ++e) sums_of(keys[e], chosen[e].layout(1)).add(sums[e]);
+  for (std::size_t e = 0; e < keys.size(); ++e)
+    sums_of(keys[e], TermSums(chosen[e].layout(1))).add(sums[e]);
+}
+
+void Scores::add(const std::string& key, const SlateEstimatorEntry& estimator,
+                 const SlateColumns& slates) {
+  if (wants(key) && estimator.fits(slates)) sums_of(key, SlateSums(estimator)).add(slates);
+}
+
+void Scores::add_strata(const std::string& key, std::span<const double> direct,
+                        std::span<const double> weighted, std::span<const std::uint32_t> stratum) {
+  sums_of(key, StratumSums()).add(direct, weighted, stratum);
 }
 
 void Scores::add_mean(const std::string& key, std::span<const double> terms) {
   const TermLayout mean{1, {{0, RatioPart::kRounds}}};
   TermSums sums(mean);
   sums.add(terms);
-  sums_of(key, mean).add(sums);
+  sums_of(key, TermSums(mean)).add(sums);
 }
 
-TermSums& Scores::sums_of(const std::string& key, const TermLayout& layout) {
+template <class S>
+S& Scores::sums_of(const std::string& key, S&& empty) {
   for (Score& score : scores_)
-    if (score.estimate.key == key && score.sums) return *score.sums;
-  return *scores_.emplace_back(Score{{key}, TermSums(layout)}).sums;
+    if (score.estimate.key == key) return std::get<S>(score.sums);
+  return std::get<S>(scores_.emplace_back(Score{{key}, std::move(empty)}).sums);
 }
 
 void Scores::add(const std::string& key, const PointEstimate& estimate,
@@ -74,7 +86,7 @@ void Scores::add(const std::string& key, const PointEstimate& estimate,
                  std::map<std::string, double> numbers) {
   scores_.push_back(
       {{key, estimate.value, estimate.standard_error, 0, 0, std::move(lists), std::move(numbers)},
-       std::nullopt});
+       {}});
 }
 
 void Scores::warn(const std::string& text) {
@@ -86,11 +98,12 @@ void Scores::leave_out(const std::string& family, const std::string& why) {
   left_out_[family] = why;
 }
 
-void Scores::weigh(std::span<const double> weights) {
+void Scores::weigh(std::span<const double> weights, const std::string& of) {
+  if (weights.empty()) return;
   WeightStats stats;
   for (const double w : weights) stats.add(w);
   stats.settle();
-  weights_.add(stats);
+  weights_[of].add(stats);
 }
 
 void Scores::add_unsupported(double mass, std::size_t n_rounds) {
@@ -106,23 +119,36 @@ void Scores::merge(Scores&& next) {
       scores_.push_back(std::move(score));
       continue;
     }
-    REHEARSAL_CHECK(found->sums && score.sums);
-    found->sums->add(*score.sums);
+    std::visit(
+        [&](auto& own) {
+          using S = std::decay_t<decltype(own)>;
+          REHEARSAL_CHECK((!std::is_same_v<S, std::monostate>));
+          if constexpr (!std::is_same_v<S, std::monostate>) own.add(std::get<S>(score.sums));
+        },
+        found->sums);
   }
   left_out_.insert(next.left_out_.begin(), next.left_out_.end());
   for (const std::string& text : next.warnings_) warn(text);
-  weights_.add(next.weights_);
+  for (const auto& [of, stats] : next.weights_) weights_[of].add(stats);
   unsupported_ += next.unsupported_;
   n_supported_ += next.n_supported_;
 }
 
-ArrayEstimate Scores::settled(Score&& score) const {
+std::optional<ArrayEstimate> Scores::settled(Score&& score) {
   ArrayEstimate out = std::move(score.estimate);
-  if (score.sums) {
-    const PointEstimate estimate = score.sums->estimate();
-    out.value = estimate.value;
-    out.standard_error = estimate.standard_error;
+  const auto* strata = std::get_if<StratumSums>(&score.sums);
+  if (strata && !strata->varies()) {
+    warn(out.key + " is left out: its terms do not vary in one of the strata");
+    return std::nullopt;
   }
+  const auto set = [&](const auto& sums) {
+    if constexpr (!std::is_same_v<std::decay_t<decltype(sums)>, std::monostate>) {
+      const PointEstimate estimate = sums.estimate();
+      out.value = estimate.value;
+      out.standard_error = estimate.standard_error;
+    }
+  };
+  std::visit(set, score.sums);
   const Interval interval = normal_interval(out.value, out.standard_error, options_->confidence);
   out.low = interval.low;
   out.high = interval.high;
@@ -140,12 +166,15 @@ CaseResult Scores::take() {
     if (!why.empty()) warn(why);
   for (Score& score : scores_) {
     if (taken_back(score.estimate.key)) continue;
-    out.estimates.push_back(settled(std::move(score)));
-    if (!std::isfinite(out.estimates.back().value))
-      warn(out.estimates.back().key + " has no value: no round has a weight above 0");
+    std::optional<ArrayEstimate> estimate = settled(std::move(score));
+    if (!estimate) continue;
+    if (!std::isfinite(estimate->value))
+      warn(estimate->key + " has no value: no round has a weight above 0");
+    out.estimates.push_back(std::move(*estimate));
   }
-  if (weights_.n > 0)
-    for (const std::string& text : weight_warnings(std::span(&weights_, 1), weights_.n)) warn(text);
+  for (const auto& [of, stats] : weights_)
+    for (const std::string& text : weight_warnings(std::span(&stats, 1), stats.n))
+      warn(of.empty() ? text : of + ": " + text);
   if (unsupported_ > 0)
     warn(
         fmt::format("the evaluation policy puts {:.3g} of its mass on actions that the logging "

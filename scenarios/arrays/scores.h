@@ -4,10 +4,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "analysis/action_rounds.h"
 #include "analysis/diagnostics.h"
+#include "analysis/slate_estimators.h"
+#include "analysis/stratum_sums.h"
 #include "scenarios/arrays/arrays.h"
 
 namespace rehearsal {
@@ -36,6 +39,12 @@ class Scores {
   /// Args: suffix: of every key, after the hyper-parameter.
   void add(const ActionRounds& rounds, const std::vector<Family>& families,
            const std::string& suffix = "");
+  /// A slate estimator, if its columns are there.
+  void add(const std::string& key, const SlateEstimatorEntry& estimator,
+           const SlateColumns& slates);
+  /// Terms weighed by their stratum's precision: see StratumSums.
+  void add_strata(const std::string& key, std::span<const double> direct,
+                  std::span<const double> weighted, std::span<const std::uint32_t> stratum);
   /// The mean of terms.
   void add_mean(const std::string& key, std::span<const double> terms);
   /// What was computed from all rounds at once. Args: lists, numbers: further members.
@@ -46,8 +55,8 @@ class Scores {
   void warn(const std::string& text);
   /// Takes a family back, whatever other blocks say. Args: why: a warning, or "".
   void leave_out(const std::string& family, const std::string& why);
-  /// Importance weights that warnings are about.
-  void weigh(std::span<const double> weights);
+  /// Importance weights that warnings are about. Args: of: what they belong to, said first, or "".
+  void weigh(std::span<const double> weights, const std::string& of = "");
   /// Probability mass that rounds put where the logging policy has none.
   void add_unsupported(double mass, std::size_t n_rounds);
 
@@ -56,20 +65,25 @@ class Scores {
   CaseResult take();
 
  private:
+  /// What rounds leave of themselves for an estimate; monostate: the estimate itself.
+  using Sums = std::variant<std::monostate, TermSums, SlateSums, StratumSums>;
   struct Score {
     ArrayEstimate estimate;
-    std::optional<TermSums> sums;  // of a value that is still to be settled
+    Sums sums;
   };
 
-  TermSums& sums_of(const std::string& key, const TermLayout& layout);
-  ArrayEstimate settled(Score&& score) const;
+  /// Those of a key, at first `empty`.
+  template <class S>
+  S& sums_of(const std::string& key, S&& empty);
+  /// Nothing, with a warning, where the sums have no estimate.
+  std::optional<ArrayEstimate> settled(Score&& score);
 
   const ArrayOptions* options_;
   std::vector<Score> scores_;                    // keys differ
   std::map<std::string, std::string> left_out_;  // family to why
   std::vector<std::string> warnings_;
-  WeightStats weights_;
-  double unsupported_ = 0, n_supported_ = 0;  // mass, of so many rounds
+  std::map<std::string, WeightStats> weights_;  // by what they belong to
+  double unsupported_ = 0, n_supported_ = 0;    // mass, of so many rounds
 };
 
 /// "dr_clip_10": a family at a value.

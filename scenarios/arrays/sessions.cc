@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/diagnostics.h"
 #include "analysis/ratio_terms.h"
 #include "analysis/return_distribution.h"
 #include "analysis/trajectories.h"
@@ -148,15 +147,6 @@ void score_distributions(const SessionCase& sessions, Scores& scores) {
   }
 }
 
-void warn_of_weights(const Trajectories& log, Scores& scores) {
-  if (log.pscore.empty() || log.action_dist.empty() || log.action.empty()) return;
-  WeightStats stats;
-  for (const double w : session_weights(log)) stats.add(w);
-  stats.settle();
-  for (const std::string& warning : weight_warnings(std::span(&stats, 1), stats.n))
-    scores.warn("whole sessions: " + warning);
-}
-
 }  // namespace
 
 CaseResult evaluate_sessions(const ArrayGroup& group, const ArrayOptions& options) {
@@ -167,7 +157,9 @@ CaseResult evaluate_sessions(const ArrayGroup& group, const ArrayOptions& option
       scores.add(entry.name, estimate_sessions(entry, sessions.log()),
                  intervals(entry, sessions.log(), options.confidence));
   score_distributions(sessions, scores);
-  warn_of_weights(sessions.log(), scores);
+  const Trajectories& log = sessions.log();
+  if (!log.pscore.empty() && !log.action_dist.empty() && !log.action.empty())
+    scores.weigh(session_weights(log), "whole sessions");
   return scores.take();
 }
 

@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <set>
 
-#include "analysis/diagnostics.h"
 #include "analysis/slate_estimators.h"
 #include "scenarios/arrays/inputs.h"
 #include "scenarios/arrays/kinds.h"
@@ -52,22 +51,31 @@ class SlateCase {
   void find_slates() {
     const std::span<const double> id = inputs_.numbers("slate_id", {n_});
     const std::span<const double> position = inputs_.numbers("position", {n_});
-    std::set<double> closed;
-    double expected = 0;
-    for (std::size_t s = 0; s < n_; ++s, ++expected) {
-      if (s > 0 && id[s] != id[s - 1]) {
-        offsets_.push_back(static_cast<std::uint32_t>(s));
-        closed.insert(id[s - 1]);
-        expected = 0;
-      }
-      if (closed.count(id[s]) > 0)
-        inputs_.refuse("slate_id", {n_}, s, "a slate's rows next to each other");
-      if (position[s] != expected)
-        inputs_.refuse(
-            "position", {n_}, s,
-            fmt::format("{}: a slate's positions are 0, 1, 2, ... in this order", expected));
-    }
+    for (std::size_t s = 1; s < n_; ++s)
+      if (id[s] != id[s - 1]) offsets_.push_back(static_cast<std::uint32_t>(s));
+    const std::size_t again = first_repeated(id);
     offsets_.push_back(static_cast<std::uint32_t>(n_));
+    for (std::size_t i = 0; i + 1 < offsets_.size(); ++i) {
+      if (offsets_[i] == again)
+        inputs_.refuse("slate_id", {n_}, again, "a slate's rows next to each other");
+      for (std::size_t s = offsets_[i]; s < offsets_[i + 1]; ++s)
+        if (position[s] != static_cast<double>(s - offsets_[i]))
+          inputs_.refuse("position", {n_}, s,
+                         fmt::format("{}: a slate's positions are 0, 1, 2, ... in this order",
+                                     s - offsets_[i]));
+    }
+  }
+
+  /// The first row where a slate begins whose id was there before; n_ without one.
+  std::size_t first_repeated(std::span<const double> id) const {
+    const auto less = [&](std::uint32_t a, std::uint32_t b) { return id[a] < id[b]; };
+    std::size_t found = n_;
+    if (std::is_sorted(offsets_.begin(), offsets_.end(), less)) return found;
+    std::vector<std::uint32_t> starts = offsets_;
+    std::stable_sort(starts.begin(), starts.end(), less);
+    for (std::size_t i = 1; i < starts.size(); ++i)
+      if (id[starts[i]] == id[starts[i - 1]]) found = std::min<std::size_t>(found, starts[i]);
+    return found;
   }
 
   /// Both policies' probabilities; absent where either is.
@@ -113,8 +121,8 @@ class SlateCase {
       for (std::size_t a = 0; a < columns_.n_actions; ++a)
         sum += columns_.action_dist[s * columns_.n_actions + a];
       if (!(std::abs(sum - 1) <= kSlateSumTolerance))
-        inputs_.refuse(dataset,
-                       fmt::format("the probabilities of row {} sum to {}, expected 1", s, sum));
+        inputs_.refuse(dataset, fmt::format("the probabilities of row {} sum to {}, expected 1",
+                                            inputs_.round(s), sum));
     }
     action_ = inputs_.indices("action", {n_}, columns_.n_actions);
     columns_.action = action_;
@@ -126,16 +134,13 @@ class SlateCase {
   SlateColumns columns_;
 };
 
-void warn_of_weights(const SlateColumns& slates, Scores& scores) {
-  if (slates.slate.empty()) return;
-  WeightStats stats;
-  for (std::size_t i = 0; i < slates.size(); ++i) {
+std::vector<double> whole_slate_weights(const SlateColumns& slates) {
+  std::vector<double> out;
+  for (std::size_t i = 0; !slates.slate.empty() && i < slates.size(); ++i) {
     const std::size_t s = slates.slate_offsets[i];
-    stats.add(slates.slate.evaluation[s] / slates.slate.behavior[s]);
+    out.push_back(slates.slate.evaluation[s] / slates.slate.behavior[s]);
   }
-  stats.settle();
-  for (const std::string& warning : weight_warnings(std::span(&stats, 1), stats.n))
-    scores.warn("whole slates: " + warning);
+  return out;
 }
 
 /// Args: only_models: leaves out what reads no q_hat.
@@ -143,20 +148,22 @@ void score(const SlateColumns& slates, const std::string& suffix, bool only_mode
            Scores& scores) {
   for (const SlateEstimatorEntry& entry : slate_estimators().entries()) {
     const bool model = std::count(entry.needs.begin(), entry.needs.end(), SlateNeed::kQHat) > 0;
-    if (!entry.fits(slates) || (only_models && !model) || !scores.wants(entry.name + suffix))
-      continue;
-    scores.add(entry.name + suffix, estimate_slates(entry, slates));
+    if (!only_models || model) scores.add(entry.name + suffix, entry, slates);
   }
 }
 
 }  // namespace
 
-CaseResult evaluate_slates(const ArrayGroup& group, const ArrayOptions& options) {
-  const SlateCase slates(group);
-  Scores scores(options);
+void score_slates(const ArrayGroup& block, Scores& scores) {
+  const SlateCase slates(block);
   score(slates.columns("q_hat"), "", false, scores);
   if (slates.inputs().has("q_hat_iw")) score(slates.columns("q_hat_iw"), "_iw", true, scores);
-  warn_of_weights(slates.columns(""), scores);
+  scores.weigh(whole_slate_weights(slates.columns("")), "whole slates");
+}
+
+CaseResult evaluate_slates(const ArrayGroup& group, const ArrayOptions& options) {
+  Scores scores(options);
+  score_slates(group, scores);
   return scores.take();
 }
 

@@ -33,6 +33,10 @@ const Registry<BenchmarkEntry>& benchmarks() {
            "carousels of playlists chosen by bandits that learn in batches; cumulated regret",
            "Bendada, Salha and Bontempelli, RecSys 2020", describe_deezer_bandits,
            make_deezer_bandits},
+          {"interval_coverage",
+           "how often every kind of interval holds the truth, sequences at all times at once",
+           "the intervals' own sources (rehearsal list intervals)", describe_interval_coverage,
+           make_interval_coverage},
       });
   return table;
 }

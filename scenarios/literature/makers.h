@@ -26,5 +26,7 @@ std::unique_ptr<Benchmark> make_search_slates(const PluginConfig& config);
 std::vector<FieldDescription> describe_search_slates();
 std::unique_ptr<Benchmark> make_deezer_bandits(const PluginConfig& config);
 std::vector<FieldDescription> describe_deezer_bandits();
+std::unique_ptr<Benchmark> make_interval_coverage(const PluginConfig& config);
+std::vector<FieldDescription> describe_interval_coverage();
 
 }  // namespace rehearsal

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "sim/core/error.h"
 #include "sim/log/hdf5_file.h"
 
@@ -43,20 +41,22 @@ ArrayGroup open_group(const std::filesystem::path& path, const std::string& grou
   return out;
 }
 
-ArrayGroup load_rows(const ArrayGroup& open, const std::vector<std::string>& by_row,
+ArrayGroup load_rows(const ArrayGroup& open, const std::map<std::string, std::size_t>& by_row,
                      std::size_t first, std::size_t n) {
   const hdf5::Session session;
   const hdf5::File file(open.file);
   ArrayGroup out = open;
   for (auto& [name, array] : out.inputs) {
     const std::string path = "/" + open.name + "/inputs/" + name;
-    if (std::find(by_row.begin(), by_row.end(), name) == by_row.end()) {
+    const auto found = by_row.find(name);
+    if (found == by_row.end()) {
       array.values = file.read<double>(path);
       continue;
     }
-    array.values = file.read_rows(path, first, n);
-    array.shape[0] = n;
-    out.first_row[name] = first;
+    const std::size_t rows = found->second;
+    array.values = file.read_rows(path, first * rows, n * rows);
+    array.shape[0] = n * rows;
+    out.first_row[name] = first * rows;
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ std::vector<std::string> group_names(const std::filesystem::path& file);
 ArrayGroup load_group(const std::filesystem::path& file, const std::string& group);
 /// Its inputs' shapes without their values. Raises: as load_group.
 ArrayGroup open_group(const std::filesystem::path& file, const std::string& group);
-/// Rows [first, first + n) of those inputs of an open group that are named, all of the others.
-/// Args: by_row: each with at least first + n rows.
-ArrayGroup load_rows(const ArrayGroup& open, const std::vector<std::string>& by_row,
+/// Rounds [first, first + n) of those inputs of an open group that are named, all of the others.
+/// Args: by_row: name to rows a round, each with at least first + n rounds.
+ArrayGroup load_rows(const ArrayGroup& open, const std::map<std::string, std::size_t>& by_row,
                      std::size_t first, std::size_t n);
 
 /// The shape of one dataset of any HDF5 file, and some of its rows.

@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include "analysis/action_weights.h"
+#include "analysis/intervals.h"
+#include "analysis/stratum_sums.h"
 #include "tests/catch.h"
 #include "tests/support/small_actions.h"
 
@@ -181,14 +183,41 @@ TEST_CASE("cluster weights with a model that is right within clusters have no bi
 
 TEST_CASE("precision weights favour strata that vary little and average to one") {
   const std::vector<double> terms{0, 1, 0, 1, 0, 4, 0, 4};
-  const std::vector<std::uint32_t> stratum{0, 0, 0, 0, 1, 1, 1, 1};
-  const std::vector<double> weight = precision_weights(terms, stratum);
+  const std::vector<std::uint32_t> stratum{0, 0, 0, 0, 7, 7, 7, 7};
+  StratumSums sums;
+  sums.add({}, terms, stratum);
   // Variances 1/4 and 4: sum n_j / var_j = 17, W = 8 / (var 17).
-  CHECK(weight[0] == Approx(8 / (0.25 * 17)));
-  CHECK(weight[7] == Approx(8 / (4.0 * 17)));
-  CHECK(std::accumulate(weight.begin(), weight.end(), 0.0) == Approx(8));
-  const std::vector<double> flat{1, 1, 1, 1, 0, 4, 0, 4};
-  CHECK_FALSE(std::isfinite(precision_weights(flat, stratum)[0]));
+  const double small = 8 / (0.25 * 17), large = 8 / (4.0 * 17);
+  REQUIRE(sums.varies());
+  CHECK(sums.estimate().value == Approx((2 * small + 8 * large) / 8).epsilon(1e-14));
+  const std::vector<double> products{0, small, 0, small, 0, 4 * large, 0, 4 * large};
+  CHECK(sums.estimate().standard_error ==
+        Approx(moments_of(products).standard_error()).epsilon(1e-13));
+  // Ones that are weighted instead: weights average to 1. What counts alike is added.
+  const std::vector<double> ones(8, 1.0), rest{-1, 0, -1, 0, -1, 3, -1, 3};
+  StratumSums split;
+  split.add(rest, ones, stratum);
+  CHECK(split.estimate().value == Approx(moments_of(rest).mean + 1).epsilon(1e-14));
+}
+
+TEST_CASE("strata summed in parts are those summed at once and one that does not vary is seen") {
+  const std::vector<double> direct{.3, .1, .4, .1, .5, .9, .2, .6};
+  const std::vector<double> weighted{0, 1, 0, 1, 0, 4, 0, 4};
+  const std::vector<std::uint32_t> stratum{0, 1, 0, 1, 1, 0, 1, 0};
+  StratumSums all, parts;
+  all.add(direct, weighted, stratum);
+  for (std::size_t first = 0; first < 8; first += 2) {
+    StratumSums part;
+    part.add(std::span(direct).subspan(first, 2), std::span(weighted).subspan(first, 2),
+             std::span(stratum).subspan(first, 2));
+    parts.add(part);
+  }
+  CHECK(parts.estimate().value == Approx(all.estimate().value).epsilon(1e-14));
+  CHECK(parts.estimate().standard_error == Approx(all.estimate().standard_error).epsilon(1e-13));
+  CHECK(parts.varies());
+  StratumSums flat;
+  flat.add({}, std::vector<double>{.3, .3, .3, 1, 2}, std::vector<std::uint32_t>{0, 0, 0, 1, 1});
+  CHECK_FALSE(flat.varies());
 }
 
 TEST_CASE("every smoothing kernel integrates to one and is even") {

@@ -36,11 +36,13 @@ Results some_results() {
   estimate.mean_weight = {0.98, 0.95, 1.01};
   estimate.zero_weight_share = 0.25;
   estimate.pareto_k = 0.625;
+  estimate.cdf = DistributionFunction{{0, 0.1}, {0.25, 1}, {0.125, 1}, {0.5, 1}};
   estimate.warnings = {"do not trust: 3 of 40,000 pages carry half the weight"};
   policy.estimates = {estimate, estimate};
   policy.estimates[1].lift.reset();
   policy.estimates[1].lift_standard_error = 0;
   policy.estimates[1].pareto_k.reset();
+  policy.estimates[1].cdf.reset();
   policy.live["ctr"] = {0.12, 0.001, true};
   LiveLift lift;
   lift.lift = {0.02, 0.01, 0.03};
@@ -91,6 +93,12 @@ TEST_CASE("results survive a trip through JSON to the last bit") {
   CHECK(back.policies[0].estimates[0].zero_weight_share == 0.25);
   CHECK(back.policies[0].estimates[0].pareto_k == 0.625);
   CHECK_FALSE(back.policies[0].estimates[1].pareto_k.has_value());
+  REQUIRE(estimate.cdf.has_value());
+  CHECK(estimate.cdf->at == std::vector<double>{0, 0.1});
+  CHECK(estimate.cdf->value == std::vector<double>{0.25, 1});
+  CHECK(estimate.cdf->low == std::vector<double>{0.125, 1});
+  CHECK(estimate.cdf->high == std::vector<double>{0.5, 1});
+  CHECK_FALSE(back.policies[0].estimates[1].cdf.has_value());
   CHECK(back.policies[0].offline.at("auc_click") == 0.1 + 0.2);
   CHECK(back.policies[0].lift.at("ctr").ab.high == 0.07);
   CHECK(back.policies[0].offline_verdict == Verdict::kReject);

@@ -116,7 +116,7 @@ TEST_CASE(
   const Log log(20000);
   const auto estimates = score(log, {}, 1);
   const std::size_t n = session_estimators().entries().size();
-  REQUIRE(estimates.size() == n + 5);
+  REQUIRE(estimates.size() == n + 6);
   std::map<std::string, Estimate> by_name;
   for (std::size_t k = 0; k < n; ++k) {
     const Estimate& e = estimates[k];
@@ -146,7 +146,7 @@ TEST_CASE(
 TEST_CASE("the distribution of session returns is that of sessions played by the policy") {
   const Log log(20000);
   const auto estimates = score(log, {"cd_tis", "cd_sntis", "cd_tdr", "cd_sntdr", "cd_dm"}, 1, 1);
-  REQUIRE(estimates.size() == 25);
+  REQUIRE(estimates.size() == 30);
   // Exact probabilities of 0 to 3 clicks in sessions of one to three pages.
   std::vector<double> p(4, 0.0);
   const std::function<void(std::size_t, std::size_t, std::size_t, double)> play =
@@ -175,7 +175,21 @@ TEST_CASE("the distribution of session returns is that of sessions played by the
     CHECK(e.value <= e.high + 1e-12);
     const bool model = e.estimator == "cd_dm" || e.estimator == "cd_tdr" ||
                        e.estimator == "cd_sntdr";  // tells averages of sessions, not sessions
+    CHECK(e.cdf.has_value() == (e.metric == "ctr_per_session"));
     if (model) continue;
+    if (e.cdf) {
+      CHECK(std::abs(e.value - mean) < 4 * e.standard_error);
+      REQUIRE(e.cdf->at == std::vector<double>{0, 1, 2, 3});
+      double height = 0;
+      for (std::size_t k = 0; k < 4; ++k) {
+        height += p[k];
+        CHECK(e.cdf->low[k] <= e.cdf->value[k]);
+        CHECK(e.cdf->value[k] <= e.cdf->high[k]);
+        // Intervals of 95 %: four standard errors are about twice their half width.
+        const double half = (e.cdf->high[k] - e.cdf->low[k]) / 2;
+        CHECK(std::abs(e.cdf->value[k] - height) <= 2.05 * half + 1e-12);
+      }
+    }
     if (e.metric == "ctr_per_session_variance")
       CHECK(std::abs(e.value - (square - mean * mean)) < 4 * e.standard_error);
     if (e.metric == "ctr_per_session_median") CHECK(e.value == (p[0] >= 0.5 ? 0 : 1));
@@ -201,6 +215,35 @@ TEST_CASE("a weighted distribution function of three sessions by hand") {
   CHECK(return_cdf(CdfEstimator::kSntis, sessions).at(1) == Approx(2.0 / 3));
 }
 
+TEST_CASE("the distribution function is reported at every return or at as many as asked for") {
+  std::vector<std::uint32_t> user(40);
+  std::vector<double> total(40), weight(40, 1.0);
+  for (std::size_t s = 0; s < 40; ++s) {
+    user[s] = static_cast<std::uint32_t>(s);
+    total[s] = static_cast<double>((7 * s) % 20);  // each of 0 to 19 twice
+    weight[s] = total[s] < 10 ? 1.5 : 0.5;
+  }
+  const SessionReturns sessions{user, total, weight, {}};
+  const auto of = [&](std::size_t points) {
+    return *distribution_estimates(CdfEstimator::kSntis, sessions, "x", {0.95, 50, points}, Rng(1))
+                .front()
+                .cdf;
+  };
+  const DistributionFunction all = of(0), few = of(7);
+  REQUIRE(all.at.size() == 20);
+  for (std::size_t k = 0; k < 20; ++k) {
+    const double n = static_cast<double>(k + 1);
+    const double below = std::min(n, 10.0), above = std::max(0.0, n - 10);
+    CHECK(all.at[k] == static_cast<double>(k));
+    CHECK(all.value[k] == Approx((1.5 * below + 0.5 * above) / 20).epsilon(1e-13));
+  }
+  // .075 at each of the first ten, .025 at the others: where sevenths are first reached.
+  CHECK(few.at == std::vector<double>{1, 3, 5, 7, 9, 14, 19});
+  for (std::size_t j = 0; j < few.at.size(); ++j)
+    CHECK(few.value[j] == all.value[static_cast<std::size_t>(few.at[j])]);
+  CHECK(of(20).at == all.at);
+}
+
 TEST_CASE("returns of two sessions worked by hand") {
   const Offsets sessions{0, 2, 3};
   const SessionWeights weights = session_weights(sessions, std::vector<double>{2, 0.5, 3});
@@ -224,7 +267,7 @@ TEST_CASE("threads change no byte of session estimates and bad requests are refu
   }
   const std::vector<std::string> modelled{"dr", "snmdr", "fqe", "cd_sntdr"};
   const auto alone = score(log, modelled, 1), shared = score(log, modelled, 3);
-  REQUIRE(alone.size() == 8);
+  REQUIRE(alone.size() == 9);
   for (std::size_t e = 0; e < alone.size(); ++e) {
     CHECK(alone[e].value == shared[e].value);
     CHECK(alone[e].low == shared[e].low);

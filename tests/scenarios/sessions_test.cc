@@ -72,6 +72,20 @@ TEST_CASE("in a world whose users change sessions cover the live value and pages
   }
   for (const char* name : {"dr", "sndr", "mis", "snmis", "mdr", "snmdr", "fqe", "cd_sntis"})
     CHECK(seen.count(name) == 1);
+  for (const auto& e : policies[1]["estimates"]) {
+    if (e["estimator"] != "cd_sntis" || e["metric"] != "engagement_per_session") continue;
+    const std::vector<double> at = e["cdf"]["at"], value = e["cdf"]["value"];
+    REQUIRE(at.size() == value.size());
+    CHECK(at.size() <= 100);
+    CHECK(std::is_sorted(at.begin(), at.end()));
+    CHECK(std::is_sorted(value.begin(), value.end()));
+    CHECK(value.back() == Approx(1).epsilon(1e-9));
+  }
+  const auto few = call_program({"evaluate", run, "--policy", "u=" + run + "/policies/random",
+                                 "--metrics", "engagement", "--sessions", "--estimators",
+                                 "cd_sntis", "--cdf", "5", "--json"});
+  REQUIRE(few.status == 0);
+  CHECK(nlohmann::json::parse(few.out)["policies"][0]["estimates"][0]["cdf"]["at"].size() <= 5);
   // Its own log: every weight is 1.
   for (const auto& e : policies[0]["estimates"])
     if (e["metric"] == "engagement_per_session" && e["estimator"] != "fqe")
@@ -91,6 +105,7 @@ TEST_CASE("the program refuses a discount without sessions, and with them what s
     return called.err;
   };
   CHECK(refused({"--discount", "0.5"}).find("give --sessions") != std::string::npos);
+  CHECK(refused({"--cdf", "5"}).find("give --sessions") != std::string::npos);
   CHECK(refused({"--sessions", "--metrics", "engagement", "--estimators", "rips"}).find("pdis") !=
         std::string::npos);
   CHECK(refused({"--sessions", "--metrics", "engagement", "--estimators", "auto"})

@@ -74,10 +74,11 @@ TEST_CASE("Plackett-Luce and uniform slates under rules agree with their enumera
   // Five of ten modules: 30,240 pages.
   std::vector<std::uint8_t> three(10);
   three[1] = three[4] = three[7] = 1;
-  check_against_enumeration(
-      *under(*make_plackett_luce({0, 10}, {10}, random_weights(10, 5)),
-             {kNoRules, kNoRules, 1, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules, kNoRules}, three, 1, 5),
-      0, 1e-12);
+  check_against_enumeration(*under(*make_plackett_luce({0, 10}, {10}, random_weights(10, 5)),
+                                   {kNoRules, kNoRules, 1, kNoRules, kNoRules, kNoRules, kNoRules,
+                                    kNoRules, kNoRules, kNoRules},
+                                   three, 1, 5),
+                            0, 1e-12);
 }
 
 TEST_CASE("a model that sees a set is asked once a set, and once for all that are alike") {
