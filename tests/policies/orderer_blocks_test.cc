@@ -117,6 +117,10 @@ TEST_CASE("operations of the tape have the gradients of finite differences", "[o
        [](Tape& t, auto x, auto) {
          return t.gather(x, {4, 1, kAbsent, 1});
        }},
+      {"combine",
+       [](Tape& t, auto x, auto) {
+         return t.combine(x, {{0, 2, 2, 5}, {4, 1, 0, 3, 4}, {0.5f, -1, 2, 1, 0.3f}});
+       }},
       {"stack",
        [](Tape& t, auto x, auto y) {
          return t.stack({x, y, x});
@@ -243,7 +247,7 @@ TEST_CASE("an evaluator's loss has the gradient of finite differences", "[ordere
     config.training.hidden = {4};
     config.pair_width = 3;
     config.sees = sees;
-    PageEvaluator evaluator(config, CandidateReader(site()), site());
+    PageEvaluator evaluator(config, CandidateReader(site()));
     draw(evaluator.parameters());
     const std::vector<std::uint32_t> rows = first_rows(12);
     check_differences(evaluator.parameters(), [&](Tape& tape) {
@@ -256,7 +260,7 @@ TEST_CASE("an evaluator values a page as its own outputs on the log say", "[orde
   const OrderedPages pages = logged_pages(10);
   EvaluatorConfig config;
   config.sees = "around";
-  PageEvaluator evaluator(config, CandidateReader(site()), site());
+  PageEvaluator evaluator(config, CandidateReader(site()));
   draw(evaluator.parameters());
   const std::vector<std::uint32_t> rows = first_rows(10);
   const std::vector<PageEffects> effects = evaluator.effects(pages.candidates, rows);
@@ -277,9 +281,8 @@ namespace {
 
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
-      : network(parameters,
-                candidate_encoder(parameters, CandidateReader(site()), site(), narrow(), 1),
-                network_size(CandidateReader(site()), site(), narrow()), recurrent),
+      : network(parameters, candidate_encoder(parameters, CandidateReader(site()), narrow(), 1),
+                network_size(CandidateReader(site()), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }
@@ -361,7 +364,7 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(site()), site());
+  PageEvaluator evaluator({}, CandidateReader(site()));
   draw(evaluator.parameters());
   const std::vector<float> more = numbers(evaluator.parameters().values().size());
   for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];
