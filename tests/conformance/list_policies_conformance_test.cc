@@ -4,6 +4,7 @@
 #include <set>
 
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "tests/catch.h"
 #include "tests/policies/small_list.h"
 #include "tests/scenarios/program.h"
