@@ -20,7 +20,7 @@ struct InputSums {
 };
 
 /// Loss and gradient, summed over rounds.
-struct Loss {
+struct SoftmaxLoss {
   double value = 0;
   RowMatrix gradient;  // (1 + n_inputs, n_actions)
 };
@@ -94,9 +94,9 @@ BehaviorModel::BehaviorModel(const ChoiceSource& rounds, std::size_t n_folds, in
   const auto n_actions = static_cast<Eigen::Index>(rounds.n_actions);
   for (std::size_t fold = 0; fold < n_folds; ++fold) {
     const double n_seen = sums.outside[fold];
-    const Objective mean_loss = [&](const Eigen::VectorXd& flat, Eigen::VectorXd& gradient) {
+    const SmoothFunction mean_loss = [&](const Eigen::VectorXd& flat, Eigen::VectorXd& gradient) {
       const RowMatrix coefficients = Eigen::Map<const RowMatrix>(flat.data(), d, n_actions);
-      Loss total{0, RowMatrix::Zero(d, n_actions)};
+      SoftmaxLoss total{0, RowMatrix::Zero(d, n_actions)};
       ordered_reduce(
           rounds.n_blocks, threads,
           [&](std::size_t block) {
@@ -110,14 +110,14 @@ BehaviorModel::BehaviorModel(const ChoiceSource& rounds, std::size_t n_folds, in
             }
             const RowMatrix x = scaled(part.inputs(seen, Eigen::all));
             RowMatrix p = logits_of(x, coefficients);
-            Loss own{-normalize(action, p), RowMatrix(d, n_actions)};
+            SoftmaxLoss own{-normalize(action, p), RowMatrix(d, n_actions)};
             for (std::size_t i = 0; i < action.size(); ++i)
               p(static_cast<Eigen::Index>(i), action[i]) -= 1;
             own.gradient.row(0) = p.colwise().sum();
             own.gradient.bottomRows(d - 1).noalias() = x.transpose() * p;
             return own;
           },
-          [&](std::size_t, Loss&& own) {
+          [&](std::size_t, SoftmaxLoss&& own) {
             total.value += own.value;
             total.gradient += own.gradient;
           });

@@ -20,7 +20,7 @@ constexpr std::uint16_t kMultinomialSession = 1;
 
 double normal_cdf(double z) { return 0.5 * boost::math::erfc(-z / std::sqrt(2.0)); }
 
-std::vector<double> sums_of(const RowMatrix& units) {
+std::vector<double> column_sums(const RowMatrix& units) {
   std::vector<double> sums(static_cast<std::size_t>(units.cols()), 0.0);
   for (Eigen::Index u = 0; u < units.rows(); ++u)
     for (Eigen::Index c = 0; c < units.cols(); ++c)
@@ -63,7 +63,7 @@ double resampled_value(const RowMatrix& units, std::span<const std::uint32_t> dr
 
 /// sum d^3 / (6 (sum d^2)^1.5) of what leaving each unit out takes away.
 double acceleration(const RowMatrix& units, const Statistic& statistic) {
-  const std::vector<double> all = sums_of(units);
+  const std::vector<double> all = column_sums(units);
   std::vector<double> sums(all.size()), left_out;
   double mean = 0;
   for (Eigen::Index u = 0; u < units.rows(); ++u) {
@@ -136,7 +136,7 @@ BootstrapInterval bootstrap_interval(const RowMatrix& units, const Statistic& st
                                      const BootstrapOptions& options, const Resampler& resampler) {
   check_options(units, options);
   const auto n = static_cast<std::uint32_t>(units.rows());
-  std::vector<double> sums = sums_of(units);
+  std::vector<double> sums = column_sums(units);
   BootstrapInterval out;
   out.interval.value = statistic(sums);
   std::vector<std::uint32_t> drawn(n);

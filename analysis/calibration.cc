@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -19,8 +20,6 @@ std::uint32_t bin_of(double value) {
   return ((bits & kSign) != 0 ? ~bits : bits | kSign) >> kBitsDropped;
 }
 
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
-
 /// Of a probability; 0 and 1 count as this far off.
 double logit(double p) {
   constexpr double kLeast = 1e-12;
@@ -28,9 +27,7 @@ double logit(double p) {
   return std::log(q / (1 - q));
 }
 
-double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
-
-/// The likelihood of sigmoid(a s + b) for mean targets t of n.
+/// The likelihood of logistic(a s + b) for mean targets t of n.
 struct PlattFit {
   std::vector<double> n, score, target;
 
@@ -50,7 +47,7 @@ struct PlattFit {
     for (int i = 0; i < kMostSteps; ++i) {
       double ga = 0, gb = 0, total = 0, haa = 1e-12, hab = 0, hbb = 1e-12;
       for (std::size_t j = 0; j < n.size(); ++j) {
-        const double p = sigmoid(a * score[j] + b);
+        const double p = logistic(a * score[j] + b);
         const double slope = n[j] * (p - target[j]), curvature = n[j] * p * (1 - p);
         ga += slope * score[j];
         gb += slope;
@@ -177,7 +174,7 @@ Calibrator Calibrator::isotonic(const std::vector<CalibrationCell>& cells) {
 
 double Calibrator::operator()(double prediction) const {
   if (at_.empty())
-    return sigmoid(slope_ * (probabilities_ ? logit(prediction) : prediction) + intercept_);
+    return logistic(slope_ * (probabilities_ ? logit(prediction) : prediction) + intercept_);
   const auto above = std::upper_bound(at_.begin(), at_.end(), prediction);
   if (above == at_.begin()) return value_.front();
   if (above == at_.end()) return value_.back();

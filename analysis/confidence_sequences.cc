@@ -10,12 +10,11 @@
 #include <limits>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double checked_alpha(double alpha) {
   if (!(alpha > 0 && alpha < 1))

@@ -8,12 +8,11 @@
 #include <vector>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 void check_pairs(std::span<const double> estimates, std::span<const double> truths) {
   if (estimates.empty() || estimates.size() != truths.size())

@@ -161,7 +161,7 @@ std::vector<EstimatorEntry> shrunken() {
   };
 }
 
-std::vector<EstimatorEntry> table() {
+std::vector<EstimatorEntry> action_table() {
   std::vector<EstimatorEntry> all = unbiased();
   for (EstimatorEntry& entry : shrunken()) all.push_back(std::move(entry));
   return all;
@@ -223,7 +223,7 @@ bool EstimatorEntry::uses(Need need) const {
 }
 
 const Registry<EstimatorEntry>& estimators() {
-  static const Registry<EstimatorEntry> registry("estimator", table());
+  static const Registry<EstimatorEntry> registry("estimator", action_table());
   return registry;
 }
 

@@ -10,12 +10,11 @@
 
 #include "analysis/interval_kinds.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// x' M x. Args: m: (x.size(), x.size()), of which the sums are symmetric.
 double quadratic(const std::vector<double>& m, const std::vector<double>& x) {

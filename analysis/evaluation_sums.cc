@@ -15,9 +15,9 @@ constexpr std::size_t kChunkRounds = 4096;  // rounds in flight; whole users, so
 constexpr std::size_t kChunkUsers = 4096;   // whose panel and resamples are in memory at once
 
 /// A few thousand rounds on their way into the sums.
-class Chunk {
+class SumsChunk {
  public:
-  Chunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
+  SumsChunk(const EvaluationPlan& plan, PseudoInverseCache& cache, EvaluationSums& sums)
       : plan_(plan), cache_(cache), sums_(sums), columns_(plan) {}
 
   /// Args: rows: of whole users.
@@ -377,7 +377,7 @@ EvaluationSums sum_shard(const EvaluationPlan& plan, std::size_t shard, PseudoIn
   if (plan.component >= 0 && batch.propensities.component.size() != batch.size())
     throw Error(ErrorKind::kInput, "log_subset: the log has no column 'behavior_component'");
   EvaluationSums sums(plan);
-  Chunk chunk(plan, cache, sums);
+  SumsChunk chunk(plan, cache, sums);
   std::vector<std::uint32_t> rows;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const bool new_user = i == 0 || batch.requests.user[i] != batch.requests.user[i - 1];

@@ -11,7 +11,7 @@ namespace rehearsal {
 
 namespace {
 
-Eigen::Index at(std::size_t n) { return static_cast<Eigen::Index>(n); }
+Eigen::Index index(std::size_t n) { return static_cast<Eigen::Index>(n); }
 
 void check(const QProblem& p, const QOptions& options) {
   const auto refuse = [](const std::string& message) {
@@ -79,7 +79,7 @@ class StepModel {
   Eigen::VectorXd with_constant(std::size_t row) const {
     Eigen::VectorXd z(width_);
     z[0] = 1;
-    z.tail(width_ - 1) = problem_.features.row(at(row)).transpose();
+    z.tail(width_ - 1) = problem_.features.row(index(row)).transpose();
     return z;
   }
 
@@ -100,7 +100,7 @@ double value_of(const QProblem& p, std::span<const double> q, std::size_t row) {
 
 /// Fits on the runs that `learns` takes; predictions for all.
 template <class Learns>
-std::vector<double> fit(const QProblem& p, double ridge, Learns&& learns) {
+std::vector<double> fit_q(const QProblem& p, double ridge, Learns&& learns) {
   std::vector<double> q(p.reward.size() * p.n_actions, 0.0);
   const std::size_t n_runs = p.offsets.size() - 1;
   std::size_t longest = 0;
@@ -128,11 +128,11 @@ std::vector<double> fit(const QProblem& p, double ridge, Learns&& learns) {
 
 std::vector<double> fitted_q(const QProblem& problem, const QOptions& options) {
   check(problem, options);
-  if (options.n_folds == 1) return fit(problem, options.ridge, [](std::size_t) { return true; });
+  if (options.n_folds == 1) return fit_q(problem, options.ridge, [](std::size_t) { return true; });
   std::vector<double> q(problem.reward.size() * problem.n_actions);
   for (std::size_t fold = 0; fold < options.n_folds; ++fold) {
     const std::vector<double> others =
-        fit(problem, options.ridge, [&](std::size_t i) { return i % options.n_folds != fold; });
+        fit_q(problem, options.ridge, [&](std::size_t i) { return i % options.n_folds != fold; });
     for (std::size_t i = fold; i + 1 < problem.offsets.size(); i += options.n_folds)
       std::copy(
           others.begin() + static_cast<std::ptrdiff_t>(problem.offsets[i] * problem.n_actions),
@@ -155,12 +155,13 @@ RowMatrix slate_states(std::span<const std::uint32_t> offsets,
   std::size_t longest = 0;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
     longest = std::max<std::size_t>(longest, offsets[i + 1] - offsets[i]);
-  RowMatrix states = RowMatrix::Zero(at(action.size()), context.cols() + at(longest * n_actions));
+  RowMatrix states =
+      RowMatrix::Zero(index(action.size()), context.cols() + index(longest * n_actions));
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i)
     for (std::size_t s = offsets[i]; s < offsets[i + 1]; ++s) {
-      states.row(at(s)).head(context.cols()) = context.row(at(i));
+      states.row(index(s)).head(context.cols()) = context.row(index(i));
       for (std::size_t u = offsets[i]; u < s; ++u)
-        states(at(s), context.cols() + at((u - offsets[i]) * n_actions + action[u])) = 1;
+        states(index(s), context.cols() + index((u - offsets[i]) * n_actions + action[u])) = 1;
     }
   return states;
 }

@@ -9,12 +9,11 @@
 #include "analysis/intervals.h"
 #include "sim/core/error.h"
 #include "sim/core/normal.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A lift that a limit is put to.
 struct Checked {

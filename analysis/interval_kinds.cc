@@ -9,12 +9,11 @@
 #include "analysis/confidence_sequences.h"
 #include "analysis/off_policy_sequences.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Interval normal(const IntervalInput& in, const IntervalOptions& options) {
   return normal_interval(in.value, in.standard_error, options.confidence);
@@ -118,7 +117,7 @@ Interval clopper_pearson(const IntervalInput& in, const IntervalOptions& options
   return {in.value, found.low, found.high};
 }
 
-std::vector<IntervalEntry> table() {
+std::vector<IntervalEntry> kinds_table() {
   using Reads = IntervalReads;
   return {
       {"normal", "value +- z standard errors, by user", "the central limit theorem", Reads::kError,
@@ -165,7 +164,7 @@ std::vector<IntervalEntry> table() {
 }  // namespace
 
 const Registry<IntervalEntry>& interval_kinds() {
-  static const Registry<IntervalEntry> registry("interval", table());
+  static const Registry<IntervalEntry> registry("interval", kinds_table());
   return registry;
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 using Dims = std::vector<std::size_t>;
 
-constexpr std::size_t kChunk = 128;      // rounds in flight
-constexpr std::size_t kMostRows = 4096;  // of a table of joint values
+constexpr std::size_t kRoundsAhead = 128;  // rounds in flight
+constexpr std::size_t kMostRows = 4096;    // of a table of joint values
 
 /// (n_dims * n_categories, n_actions) p(e_d | a): one row for each value of each dimension.
 std::vector<double> tables_of(const EmbeddedRounds& rounds) {
@@ -92,7 +92,7 @@ MarginalWeights::MarginalWeights(const EmbeddedRounds& rounds, Marginal kind,
       dims_(dims.begin(), dims.end()),
       simd_(simd),
       tables_(tables_of(rounds)),
-      index_(kChunk * std::max<std::size_t>(1, dims.size())) {
+      index_(kRoundsAhead * std::max<std::size_t>(1, dims.size())) {
   if (kind_ == Marginal::kProduct) return;
   double n_values = 1;
   for (std::size_t k = 0; k < dims_.size(); ++k)
@@ -101,12 +101,12 @@ MarginalWeights::MarginalWeights(const EmbeddedRounds& rounds, Marginal kind,
   if (tabled_)
     tables_ = joint_tables(rounds_, dims_, tables_, static_cast<std::size_t>(n_values));
   else
-    scratch_.resize(kChunk * rounds.n_actions);
+    scratch_.resize(kRoundsAhead * rounds.n_actions);
 }
 
 void MarginalWeights::operator()(std::size_t first, std::span<double> out) {
-  for (std::size_t done = 0; done < out.size(); done += kChunk)
-    few(first + done, std::min(kChunk, out.size() - done), out.data() + done);
+  for (std::size_t done = 0; done < out.size(); done += kRoundsAhead)
+    few(first + done, std::min(kRoundsAhead, out.size() - done), out.data() + done);
 }
 
 std::vector<double> MarginalWeights::all() {

@@ -31,7 +31,8 @@ Eigen::VectorXd direction(const std::deque<Pair>& pairs, const Eigen::VectorXd& 
 
 }  // namespace
 
-double minimize(const Objective& objective, Eigen::VectorXd& x, const MinimizeOptions& options) {
+double minimize(const SmoothFunction& objective, Eigen::VectorXd& x,
+                const MinimizeOptions& options) {
   constexpr double kArmijo = 1e-4;
   constexpr int kHalvings = 40;
   Eigen::VectorXd gradient(x.size()), next_gradient(x.size());

@@ -7,7 +7,7 @@ namespace rehearsal {
 
 /// A smooth function and its gradient. Args: gradient: overwritten, of x's size. Returns: the
 /// value.
-using Objective = std::function<double(const Eigen::VectorXd& x, Eigen::VectorXd& gradient)>;
+using SmoothFunction = std::function<double(const Eigen::VectorXd& x, Eigen::VectorXd& gradient)>;
 
 struct MinimizeOptions {
   int max_steps = 200;
@@ -17,7 +17,7 @@ struct MinimizeOptions {
 
 /// L-BFGS (Liu and Nocedal, Mathematical Programming 1989) with a backtracking line search.
 /// Args: x: the start; replaced by the minimum found. Returns: the value there.
-double minimize(const Objective& objective, Eigen::VectorXd& x,
+double minimize(const SmoothFunction& objective, Eigen::VectorXd& x,
                 const MinimizeOptions& options = {});
 
 }  // namespace rehearsal

@@ -12,7 +12,7 @@ namespace rehearsal {
 
 namespace {
 
-using Point = std::array<double, 2>;
+using SequencePoint = std::array<double, 2>;
 
 constexpr double kLeft = 0.5;  // least share of the wealth that a round leaves
 // Step of online Newton betting (Cutkosky and Orabona, COLT 2018) for factors of at least 1 / 2.
@@ -21,25 +21,25 @@ constexpr double kMostBet = 1e6;  // on v = 0, where nothing else bounds it
 
 /// The bets that leave kLeft at (w, r) = (0, any) and (w_max, 0), and so, as lambda_2 >= 0, at all:
 /// a triangle. Returns: its corners.
-std::array<Point, 3> allowed(double v, double w_max) {
+std::array<SequencePoint, 3> allowed(double v, double w_max) {
   const double room = 1 - kLeft;
   const double most = v > room / kMostBet ? room / v : kMostBet;
-  return {Point{-room / (w_max - 1), 0}, Point{room, 0}, Point{0, most}};
+  return {SequencePoint{-room / (w_max - 1), 0}, SequencePoint{room, 0}, SequencePoint{0, most}};
 }
 
-double cross(const Point& a, const Point& b, const Point& p) {
+double cross(const SequencePoint& a, const SequencePoint& b, const SequencePoint& p) {
   return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]);
 }
 
 /// (x - y)' A (x - y). Args: a: A's entries 11, 12, 22.
-double distance(const std::array<double, 3>& a, const Point& x, const Point& y) {
+double distance(const std::array<double, 3>& a, const SequencePoint& x, const SequencePoint& y) {
   const double d = x[0] - y[0], e = x[1] - y[1];
   return a[0] * d * d + 2 * a[1] * d * e + a[2] * e * e;
 }
 
 /// The nearest point of an edge in the norm of A.
-Point onto_edge(const std::array<double, 3>& a, const Point& from, const Point& to,
-                const Point& p) {
+SequencePoint onto_edge(const std::array<double, 3>& a, const SequencePoint& from,
+                        const SequencePoint& to, const SequencePoint& p) {
   const double d = to[0] - from[0], e = to[1] - from[1];
   const double x = p[0] - from[0], y = p[1] - from[1];
   const double along = a[0] * d * x + a[1] * (d * y + e * x) + a[2] * e * y;
@@ -48,14 +48,15 @@ Point onto_edge(const std::array<double, 3>& a, const Point& from, const Point& 
 }
 
 /// The nearest point of a triangle, corners counter-clockwise.
-Point onto(const std::array<Point, 3>& triangle, const std::array<double, 3>& a, const Point& p) {
+SequencePoint onto(const std::array<SequencePoint, 3>& triangle, const std::array<double, 3>& a,
+                   const SequencePoint& p) {
   bool inside = true;
-  Point nearest = triangle[0];
+  SequencePoint nearest = triangle[0];
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < 3; ++i) {
-    const Point &from = triangle[i], &to = triangle[(i + 1) % 3];
+    const SequencePoint &from = triangle[i], &to = triangle[(i + 1) % 3];
     inside = inside && cross(from, to, p) >= 0;
-    const Point candidate = onto_edge(a, from, to, p);
+    const SequencePoint candidate = onto_edge(a, from, to, p);
     const double d = distance(a, candidate, p);
     if (d < least) {
       least = d;
@@ -77,15 +78,15 @@ OffPolicyBettingLower::OffPolicyBettingLower(double alpha, double w_max, std::si
 }
 
 void OffPolicyBettingLower::step(Bet& bet, double v, double w, double r) const {
-  const Point x{w - 1, w * r - v};
+  const SequencePoint x{w - 1, w * r - v};
   const double factor = 1 + bet.lambda[0] * x[0] + bet.lambda[1] * x[1];
   bet.log_wealth += std::log(factor);
-  const Point g{x[0] / factor, x[1] / factor};  // of log wealth
+  const SequencePoint g{x[0] / factor, x[1] / factor};  // of log wealth
   std::array<double, 3>& a = bet.moments;
   a = {a[0] + g[0] * g[0], a[1] + g[0] * g[1], a[2] + g[1] * g[1]};
   const double determinant = a[0] * a[2] - a[1] * a[1];
-  const Point ahead{bet.lambda[0] + kStep * (a[2] * g[0] - a[1] * g[1]) / determinant,
-                    bet.lambda[1] + kStep * (a[0] * g[1] - a[1] * g[0]) / determinant};
+  const SequencePoint ahead{bet.lambda[0] + kStep * (a[2] * g[0] - a[1] * g[1]) / determinant,
+                            bet.lambda[1] + kStep * (a[0] * g[1] - a[1] * g[0]) / determinant};
   bet.lambda = onto(allowed(v, w_max_), a, ahead);
 }
 

@@ -14,21 +14,21 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostProducts = 256;
+constexpr std::size_t kMostPageProducts = 256;
 constexpr double kPenalty = 1;
 constexpr int kMostSteps = 100;
 
 using Vector = Eigen::VectorXd;
 
 /// Scores of a round's choices, linear in coefficients.
-class Scores {
+class PageScores {
  public:
-  Scores(const Schema& schema)
+  PageScores(const Schema& schema)
       : schema_(schema),
         encoder_(schema),
         list_(decision_of(schema) == Decision::kItems),
         n_item_(list_ ? static_cast<std::size_t>(schema.items.cols()) : 0),
-        products_(encoder_.n_inputs() * n_item_ <= kMostProducts) {}
+        products_(encoder_.n_inputs() * n_item_ <= kMostPageProducts) {}
 
   bool list() const { return list_; }
   std::size_t size() const {
@@ -131,7 +131,7 @@ class Fitted {
   }
 
  private:
-  Scores scores_;
+  PageScores scores_;
   CrossFitting folds_;
   std::vector<Vector> coefficients_;  // [fold]
 };
@@ -174,7 +174,7 @@ class FittedOrder final : public Policy {
 };
 
 /// A shard's misfit for a model: of the users that it learns from.
-double shard_misfit(const Scores& scores, const LogBatch& batch, const CrossFitting& folds,
+double shard_misfit(const PageScores& scores, const LogBatch& batch, const CrossFitting& folds,
                     int model, const Vector& at, Vector& gradient) {
   const LogBatch decisions = scores.list() ? items_as_choices(batch) : LogBatch{};
   const LogBatch& shown = scores.list() ? decisions : batch;
@@ -198,7 +198,7 @@ double shard_misfit(const Scores& scores, const LogBatch& batch, const CrossFitt
 
 std::unique_ptr<Policy> estimate_page_behavior(const RoundSource& rounds, const Rng& rng,
                                                int threads) {
-  const Scores scores(*rounds.schema);
+  const PageScores scores(*rounds.schema);
   const CrossFitting folds{rng, 2, false};
   Columns columns;
   columns.propensities = columns.responses = false;
@@ -206,7 +206,7 @@ std::unique_ptr<Policy> estimate_page_behavior(const RoundSource& rounds, const 
   std::vector<Vector> coefficients;
   for (int model = 0; model < folds.n_folds; ++model) {
     Vector at = Vector::Zero(static_cast<Eigen::Index>(scores.size()));
-    const Objective objective = [&](const Vector& x, Vector& gradient) {
+    const SmoothFunction objective = [&](const Vector& x, Vector& gradient) {
       double value = kPenalty / 2 * x.squaredNorm();
       gradient = kPenalty * x;
       using Part = std::pair<double, Vector>;

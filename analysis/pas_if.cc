@@ -60,9 +60,9 @@ void check(const BanditColumns& log, std::span<const PseudoEstimator> estimators
 }
 
 /// The loss of a rule and what it consists of.
-class Loss {
+class SamplingLoss {
  public:
-  Loss(const BanditColumns& log, const SamplingRule& rule, double share, double penalty)
+  SamplingLoss(const BanditColumns& log, const SamplingRule& rule, double share, double penalty)
       : log_(log), rule_(rule), share_(share), penalty_(penalty) {}
 
   double operator()(const Eigen::VectorXd& parameters, Eigen::VectorXd& gradient) {
@@ -112,7 +112,7 @@ FittedRule fit(const BanditColumns& log, const SamplingRule& rule, const PasIfOp
   double best_off = std::numeric_limits<double>::infinity();
   for (const double penalty : options.penalties) {
     Eigen::VectorXd x = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(rule.n_parameters()));
-    Loss loss(log, rule, options.share, penalty);
+    SamplingLoss loss(log, rule, options.share, penalty);
     MinimizeOptions how;
     how.max_steps = options.max_steps;
     minimize(

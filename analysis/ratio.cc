@@ -5,12 +5,11 @@
 #include <vector>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double total(std::span<const double> column) {
   double sum = 0;

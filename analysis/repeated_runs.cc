@@ -11,22 +11,20 @@ namespace rehearsal {
 
 namespace {
 
-struct Moments {
+struct RunMoments {
   double n = 0;
   double mean = 0;
-  double variance = 0;  // of the mean
+  double squares = 0;                                        // of the distances from the mean
+  double variance() const { return squares / (n - 1) / n; }  // of the mean
 };
 
-Moments moments(const std::vector<double>& runs) {
-  REHEARSAL_CHECK(runs.size() >= 2);
-  Moments m;
+RunMoments moments(const std::vector<double>& runs) {
+  RunMoments m;
   m.n = static_cast<double>(runs.size());
   // From the first run: runs that are equal have exactly no variance.
   for (const double run : runs) m.mean += (run - runs[0]) / m.n;
-  double sum = 0;
-  for (const double run : runs) sum += (run - runs[0] - m.mean) * (run - runs[0] - m.mean);
+  for (const double run : runs) m.squares += (run - runs[0] - m.mean) * (run - runs[0] - m.mean);
   m.mean += runs[0];
-  m.variance = sum / (m.n - 1) / m.n;
   return m;
 }
 
@@ -36,11 +34,12 @@ double t_quantile(double p, double degrees) {
   return boost::math::quantile(boost::math::students_t(degrees), p);
 }
 
-RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
+RunsTest one_sided(const RunMoments& m, double limit, double alpha, double power) {
+  REHEARSAL_CHECK(m.n >= 2);
   RunsTest test;
   test.value = m.mean;
-  test.standard_error = std::sqrt(m.variance);
-  test.degrees = m.variance > 0 ? m.n - 1 : 0;
+  test.standard_error = std::sqrt(m.variance());
+  test.degrees = m.squares > 0 ? m.n - 1 : 0;
   const double t = t_quantile(1 - alpha, test.degrees);
   test.bound = test.value + t * test.standard_error;
   test.failed = test.bound < limit;
@@ -48,28 +47,19 @@ RunsTest one_sided(const Moments& m, double limit, double alpha, double power) {
   return test;
 }
 
-/// The mean of `before`; one run varies as those of `now` do.
-Moments stored_moments(const std::vector<double>& before, const Moments& now) {
-  if (before.size() > 1) return moments(before);
-  REHEARSAL_CHECK(before.size() == 1);
-  return {1, before[0], now.variance * now.n};
-}
-
 }  // namespace
 
 RunsTest test_worse(const std::vector<double>& now, const std::vector<double>& before,
                     double margin, double alpha, double power) {
-  const Moments a = moments(now);
-  const Moments b = stored_moments(before, a);
+  const RunMoments a = moments(now);
+  const RunMoments b = moments(before);
+  REHEARSAL_CHECK(a.n >= 2 && b.n >= 1);
   RunsTest test;
   test.value = a.mean - b.mean;
-  const double variance = a.variance + b.variance;
-  test.standard_error = std::sqrt(variance);
-  if (variance > 0 && b.n == 1)
-    test.degrees = a.n - 1;
-  else if (variance > 0)
-    test.degrees = variance * variance /
-                   (a.variance * a.variance / (a.n - 1) + b.variance * b.variance / (b.n - 1));
+  const double squares = a.squares + b.squares;
+  const double degrees = a.n + b.n - 2;
+  test.standard_error = std::sqrt(squares / degrees * (1 / a.n + 1 / b.n));
+  test.degrees = squares > 0 ? degrees : 0;
   const double t = t_quantile(1 - alpha, test.degrees);
   test.bound = test.value + t * test.standard_error;
   test.failed = test.bound < -margin;

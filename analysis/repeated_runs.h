@@ -15,10 +15,12 @@ struct RunsTest {
   double smallest_found = 0;  // shortfall that fails with the power asked for
 };
 
-/// Is the mean of `now` below that of `before` by more than `margin`? Fails where Welch's one-sided
-/// t test (Biometrika 1947) says so at level `alpha`; then `bound` (upper) is below -margin. Runs
-/// are independent, with seeds of their own.
-/// Args: now, before: at least 2 runs each.  alpha: in (0, 0.5).  power: in (0.5, 1).
+/// Is the mean of `now` below that of `before` by more than `margin`? Fails where Student's
+/// one-sided t test of two samples says so at level `alpha`; then `bound` (upper) is below -margin.
+/// Runs are independent, with seeds of their own. Where nothing changed all of them have one
+/// variance, which is estimated from both sides: exact for any two numbers of normal runs, Welch's
+/// test is not. Args: now: at least 2 runs.  before: at least 1.  alpha: in (0, 0.5).  power: in
+/// (0.5, 1).
 RunsTest test_worse(const std::vector<double>& now, const std::vector<double>& before,
                     double margin, double alpha, double power = 0.8);
 

@@ -98,16 +98,23 @@ Json policy(const PolicyResult& p) {
 }
 
 Json online(const OnlineResults& o) {
-  Json out{{"metric", o.metric},   {"best", o.best},   {"pages", o.pages},
-           {"batches", o.batches}, {"delay", o.delay}, {"policies", Json::array()}};
-  for (const OnlineResult& p : o.policies)
+  Json out{{"metric", o.metric},       {"best", o.best},   {"pages", o.pages},
+           {"batches", o.batches},     {"delay", o.delay}, {"confidence", o.confidence},
+           {"policies", Json::array()}};
+  for (const OnlineResult& p : o.policies) {
+    Json share = interval(p.share);
+    share["stderr"] = p.share_standard_error;
     out["policies"].push_back({{"name", p.name},
                                {"learns", p.learns},
                                {"rounds", p.rounds},
                                {"expected", p.expected},
                                {"sampled", p.sampled},
                                {"best", p.best},
-                               {"regret", p.regret}});
+                               {"regret", p.regret},
+                               {"regret_stderr", p.regret_standard_error},
+                               {"total", interval(p.total)},
+                               {"share_of_first", share}});
+  }
   return out;
 }
 
@@ -272,8 +279,13 @@ PolicyResult policy_from(const Place& p) {
 }
 
 OnlineResults online_from(const Place& p) {
-  OnlineResults out{p.text("metric"),   p.text("best"),   p.count("pages"),
-                    p.count("batches"), p.count("delay"), {}};
+  OnlineResults out{p.text("metric"),
+                    p.text("best"),
+                    p.count("pages"),
+                    p.count("batches"),
+                    p.count("delay"),
+                    p.number("confidence"),
+                    {}};
   p.at("policies").each([&](const Place& each) {
     OnlineResult& policy = out.policies.emplace_back();
     policy.name = each.text("name");
@@ -284,6 +296,10 @@ OnlineResults online_from(const Place& p) {
     policy.sampled = each.numbers("sampled");
     policy.best = each.numbers("best");
     policy.regret = each.numbers("regret");
+    policy.regret_standard_error = each.numbers("regret_stderr");
+    policy.total = interval_from(each.at("total"));
+    policy.share = interval_from(each.at("share_of_first"));
+    policy.share_standard_error = each.at("share_of_first").number("stderr");
   });
   return out;
 }

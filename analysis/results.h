@@ -113,6 +113,10 @@ struct OnlineResult {
   std::vector<double> sampled;        // (n_batches) what users did
   std::vector<double> best;           // (n_batches) exact, of the best pages for the same requests
   std::vector<double> regret;         // (n_batches) cumulated best - expected
+  std::vector<double> regret_standard_error;  // (n_batches) users as the unit
+  Interval total;                             // of the regret in the end
+  Interval share;  // of the first policy's regret, the same users paired; NaN where that is 0
+  double share_standard_error = 0;
 };
 
 /// The online experiment: policies learn while they serve.
@@ -122,6 +126,7 @@ struct OnlineResults {
   std::uint64_t pages = 0;    // of a batch
   std::uint64_t batches = 0;  // updates
   std::uint64_t delay = 0;    // batches by which feedback comes late
+  double confidence = 0.95;   // of the intervals
   std::vector<OnlineResult> policies;
 };
 

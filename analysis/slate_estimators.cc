@@ -35,10 +35,10 @@ TermLayout cascade_ratio_layout(std::size_t n_positions) {
 
 // --- terms -----------------------------------------------------------------
 
-using Columns = const PropensityColumns&;
+using SlateInputs = const PropensityColumns&;
 
 /// sum_k w_k r_k of each slate.
-void weighted_sums(const SlateColumns& slates, Columns p, std::span<double> out) {
+void weighted_sums(const SlateColumns& slates, SlateInputs p, std::span<double> out) {
   const double* pi = p.evaluation.data();
   const double* mu = p.behavior.data();
   const double* reward = slates.reward.data();
@@ -82,7 +82,7 @@ std::vector<double> position_shares(const SlateColumns& slates, std::size_t n_po
 }
 
 /// Weights divided by their mean at each position, over the slates that have it.
-void ratio_a_position(const SlateColumns& slates, Columns p, std::size_t n_positions,
+void ratio_a_position(const SlateColumns& slates, SlateInputs p, std::size_t n_positions,
                       std::span<double> out) {
   const std::vector<double> share = position_shares(slates, n_positions);
   std::fill(out.begin(), out.end(), 0.0);
@@ -217,7 +217,7 @@ std::vector<SlateEstimatorEntry> of_influence() {
   };
 }
 
-std::vector<SlateEstimatorEntry> table() {
+std::vector<SlateEstimatorEntry> slate_table() {
   const std::vector<SlateNeed> cascade_q{SlateNeed::kCascade, SlateNeed::kQHat};
   std::vector<SlateEstimatorEntry> all{
       {"sips",
@@ -314,7 +314,7 @@ bool SlateEstimatorEntry::fits(const SlateColumns& slates) const {
 }
 
 const Registry<SlateEstimatorEntry>& slate_estimators() {
-  static const Registry<SlateEstimatorEntry> registry("slate estimator", table());
+  static const Registry<SlateEstimatorEntry> registry("slate estimator", slate_table());
   return registry;
 }
 

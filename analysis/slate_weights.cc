@@ -13,7 +13,7 @@ namespace rehearsal {
 
 namespace {
 
-Eigen::Index at(std::size_t n) { return static_cast<Eigen::Index>(n); }
+Eigen::Index index_of(std::size_t n) { return static_cast<Eigen::Index>(n); }
 
 /// Sums the probabilities of all slates that agree with a slate at some positions, down to the
 /// lowest of these.
@@ -66,8 +66,8 @@ std::vector<double> solve_controls(std::span<const double> terms,
   Eigen::VectorXd cross = Eigen::VectorXd::Zero(controls.cols());
   for (std::size_t i = 0; i < terms.size(); ++i) {
     const double p = counts(i);
-    second += p * controls.row(at(i)).transpose() * controls.row(at(i));
-    cross += p * terms[i] * controls.row(at(i)).transpose();
+    second += p * controls.row(index_of(i)).transpose() * controls.row(index_of(i));
+    cross += p * terms[i] * controls.row(index_of(i)).transpose();
   }
   const Eigen::VectorXd beta = pseudo_inverse(second) * cross;
   return {beta.data(), beta.data() + beta.size()};
@@ -76,7 +76,7 @@ std::vector<double> solve_controls(std::span<const double> terms,
 double control_sum(const Eigen::Ref<const RowMatrix>& controls, std::size_t i,
                    std::span<const double> beta) {
   double sum = 0;
-  for (std::size_t c = 0; c < beta.size(); ++c) sum += beta[c] * controls(at(i), at(c));
+  for (std::size_t c = 0; c < beta.size(); ++c) sum += beta[c] * controls(index_of(i), index_of(c));
   return sum;
 }
 
@@ -94,7 +94,7 @@ double uniform_pseudo_inverse(const Eigen::Ref<const RowMatrix>& marginals,
   const auto m = static_cast<double>(marginals.cols());
   double here = 0, anywhere = 0;
   for (std::size_t k = 0; k < slate.size(); ++k) {
-    here += marginals(at(k), slate[k]);
+    here += marginals(index_of(k), slate[k]);
     anywhere += marginals.col(slate[k]).sum();
   }
   if (l == m) return (m - 1) * here - (m - 2);
@@ -111,8 +111,8 @@ void click_model_weights(ClickWeight kind, std::span<const double> theta,
     for (std::size_t j = 0; j < slate.size(); ++j) {
       if (kind == ClickWeight::kItemPosition && j != k) continue;
       const double examined = kind == ClickWeight::kPositionBased ? theta[j] : 1.0;
-      evaluation += examined * pi(at(j), slate[k]);
-      behavior += examined * mu(at(j), slate[k]);
+      evaluation += examined * pi(index_of(j), slate[k]);
+      behavior += examined * mu(index_of(j), slate[k]);
     }
     if (!(behavior > 0))
       throw Error(ErrorKind::kInput,
@@ -148,7 +148,7 @@ std::vector<double> latent_marginals(std::span<const double> probability,
   std::vector<double> marginal(static_cast<std::size_t>(latent.cols()), 0.0);
   for (std::size_t i = 0; i < probability.size(); ++i)
     for (std::size_t f = 0; f < marginal.size(); ++f)
-      marginal[f] += probability[i] * latent(at(i), at(f));
+      marginal[f] += probability[i] * latent(index_of(i), index_of(f));
   return marginal;
 }
 

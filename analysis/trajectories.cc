@@ -162,7 +162,7 @@ void add_marginal_entries(const MarginalKind& kind, std::size_t n,
   add("sndr", ", doubly robust, divided by their mean", StepForm::kAdvantage, true);
 }
 
-std::vector<TrajectoryEstimatorEntry> table() {
+std::vector<TrajectoryEstimatorEntry> trajectory_table() {
   std::vector<TrajectoryEstimatorEntry> entries = basic_entries();
   const std::vector<MarginalKind> kinds{
       {"sm_", "state weights that leave out the state's own action", "SCOPE-RL 0.2.1",
@@ -229,7 +229,7 @@ void TrajectoryEstimatorEntry::terms(const Trajectories& log, std::span<double> 
 }
 
 const Registry<TrajectoryEstimatorEntry>& trajectory_estimators() {
-  static const Registry<TrajectoryEstimatorEntry> registry("session estimator", table());
+  static const Registry<TrajectoryEstimatorEntry> registry("session estimator", trajectory_table());
   return registry;
 }
 

@@ -26,6 +26,9 @@ class Mmr final : public NextChoice {
             trade_off_ * relevance[c] - (1 - trade_off_) * nearest;
       }
   }
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    return all_different(choices_->relevance(i).size());
+  }
 
  private:
   std::shared_ptr<const DiverseChoices> choices_;
@@ -46,6 +49,9 @@ class Dpp final : public NextChoice {
             trade_off_ * relevance[c] +
             (1 - trade_off_) * std::log(std::max(volume[c], kLeastVolume));
     }
+  }
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    return all_different(choices_->relevance(i).size());
   }
 
  private:

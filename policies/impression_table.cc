@@ -14,11 +14,11 @@ namespace {
 
 // Whose numbers these are, below Draw::kTraining (as in module_examples.cc; weights have another
 // session).
-constexpr UserId kShardOrder{1};
+constexpr UserId kTableOrder{1};
 constexpr UserId kRowOrder{2};
 
 template <class T>
-void shuffle(std::vector<T>& values, Stream stream) {
+void shuffle_rows(std::vector<T>& values, Stream stream) {
   for (std::size_t i = values.size(); i > 1; --i)
     std::swap(values[i - 1], values[index_below(stream(), i)]);
 }
@@ -91,8 +91,9 @@ void ImpressionStream::start(int epoch) {
   epoch_ = epoch;
   order_of_shards_.resize(shards_.n_shards);
   std::iota(order_of_shards_.begin(), order_of_shards_.end(), std::size_t{0});
-  shuffle(order_of_shards_,
-          rng_.stream(Draw::kTraining, Turn{kShardOrder, 0, static_cast<std::uint16_t>(epoch)}));
+  shuffle_rows(
+      order_of_shards_,
+      rng_.stream(Draw::kTraining, Turn{kTableOrder, 0, static_cast<std::uint16_t>(epoch)}));
   next_shard_ = 0;
   order_.clear();
   next_ = 0;
@@ -118,9 +119,9 @@ bool ImpressionStream::load_pool() {
 void ImpressionStream::deal_order(std::size_t pool) {
   order_.resize(options_.by_lists ? pool_.lists.size() - 1 : pool_.size());
   std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-  shuffle(order_,
-          rng_.stream(Draw::kTraining, Turn{kRowOrder, 0, static_cast<std::uint16_t>(epoch_)},
-                      static_cast<std::uint32_t>(pool)));
+  shuffle_rows(order_,
+               rng_.stream(Draw::kTraining, Turn{kRowOrder, 0, static_cast<std::uint16_t>(epoch_)},
+                           static_cast<std::uint32_t>(pool)));
   next_ = 0;
 }
 

@@ -15,15 +15,17 @@ namespace {
 
 constexpr float kMean = std::numeric_limits<float>::quiet_NaN();
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::kInput, message); }
+[[noreturn]] void refuse_log(const std::string& message) {
+  throw Error(ErrorKind::kInput, message);
+}
 
 /// The place in RequestBatch::module of the module of a slot.
 std::size_t eligible_index(const RequestBatch& requests, std::size_t i, std::uint16_t module) {
   const auto eligible = requests.eligible(i);
   const auto at = std::find(eligible.begin(), eligible.end(), module);
   if (at == eligible.end())
-    refuse(fmt::format("log: user {} was shown module {}, which was not eligible", requests.user[i],
-                       module));
+    refuse_log(fmt::format("log: user {} was shown module {}, which was not eligible",
+                           requests.user[i], module));
   return requests.module_offsets[i] + static_cast<std::size_t>(at - eligible.begin());
 }
 
@@ -37,8 +39,8 @@ void look_up_candidates(const LogBatch& batch, std::size_t i, std::size_t slot, 
        ++j) {
     const auto at = std::find(first, last, batch.pages.item[j]);
     if (at == last)
-      refuse(fmt::format("log: user {} was shown item {}, which is no candidate of its module",
-                         requests.user[i], batch.pages.item[j]));
+      refuse_log(fmt::format("log: user {} was shown item {}, which is no candidate of its module",
+                             requests.user[i], batch.pages.item[j]));
     rows.candidate.push_back(static_cast<std::uint32_t>(at - requests.candidate.begin()));
   }
 }
@@ -48,10 +50,10 @@ void look_up_candidates(const LogBatch& batch, std::size_t i, std::size_t slot, 
 ItemRows shown_rows(const LogBatch& batch, bool with_candidates) {
   const PageBatch& pages = batch.pages;
   if (pages.item_offsets.size() != pages.module.size() + 1)
-    refuse("log: the items shown are not recorded");
+    refuse_log("log: the items shown are not recorded");
   if (with_candidates &&
       batch.requests.candidate_offsets.size() != batch.requests.module.size() + 1)
-    refuse("log: candidates are not recorded, and inputs are declared that belong to them");
+    refuse_log("log: candidates are not recorded, and inputs are declared that belong to them");
   ItemRows rows;
   rows.item = pages.item;
   const std::size_t n = pages.item.size();
@@ -76,7 +78,7 @@ ItemRows shown_rows(const LogBatch& batch, bool with_candidates) {
 
 ItemRows candidate_rows(const RequestBatch& requests) {
   if (requests.candidate_offsets.size() != requests.module.size() + 1)
-    refuse("requests carry no candidates, and a ranker of items needs them");
+    refuse_log("requests carry no candidates, and a ranker of items needs them");
   ItemRows rows;
   const std::size_t n = requests.candidate.size();
   rows.item = requests.candidate;
@@ -103,10 +105,10 @@ ItemInputs::ItemInputs(const std::vector<std::string>& names,
     : schema_(schema) {
   for (const std::string& name : may_lack)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      refuse("may_lack: " + unknown_name("input", name, names));
+      refuse_log("may_lack: " + unknown_name("input", name, names));
   for (const auto& [name, value] : defaults)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      refuse("defaults: " + unknown_name("input", name, names));
+      refuse_log("defaults: " + unknown_name("input", name, names));
   for (const std::string& name : names) {
     Input input;
     const bool optional = std::find(may_lack.begin(), may_lack.end(), name) != may_lack.end();
@@ -144,14 +146,14 @@ ItemInputs::Input ItemInputs::bind_context(const std::string& text) const {
   const std::size_t index = schema_.feature_index(name, "inputs: context." + text);
   const std::vector<std::string>& levels = schema_.features[index].levels;
   if ((equals == std::string::npos) != levels.empty())
-    refuse(fmt::format("inputs: context.{}: '{}' is a {}: write context.{}", text, name,
-                       levels.empty() ? "number" : "category",
-                       levels.empty() ? name : name + "=LEVEL"));
+    refuse_log(fmt::format("inputs: context.{}: '{}' is a {}: write context.{}", text, name,
+                           levels.empty() ? "number" : "category",
+                           levels.empty() ? name : name + "=LEVEL"));
   if (levels.empty()) return {.kind = Kind::kContext, .index = index};
   const std::string level = text.substr(equals + 1);
   const auto at = std::find(levels.begin(), levels.end(), level);
   if (at == levels.end())
-    refuse("inputs: context." + text + ": " + unknown_name("level", level, levels));
+    refuse_log("inputs: context." + text + ": " + unknown_name("level", level, levels));
   return {.kind = Kind::kContext, .index = index, .level = static_cast<float>(at - levels.begin())};
 }
 
@@ -162,7 +164,7 @@ ItemInputs::Input ItemInputs::bind(const std::string& name) const {
   const auto named = [&](Kind of, const std::vector<std::string>& known,
                          const std::string& what) -> Input {
     const auto at = std::find(known.begin(), known.end(), column);
-    if (at == known.end()) refuse("inputs: " + name + ": " + unknown_name(what, column, known));
+    if (at == known.end()) refuse_log("inputs: " + name + ": " + unknown_name(what, column, known));
     return {.kind = of, .index = static_cast<std::size_t>(at - known.begin())};
   };
   if (kind == "context") return bind_context(column);
@@ -180,9 +182,9 @@ ItemInputs::Input ItemInputs::bind(const std::string& name) const {
     input.response = column;
     return input;
   }
-  refuse("inputs: " + name +
-         ": expected context.NAME, item.NAME, candidate.NAME, place.slot, place.position, "
-         "module.NAME or response.NAME");
+  refuse_log("inputs: " + name +
+             ": expected context.NAME, item.NAME, candidate.NAME, place.slot, place.position, "
+             "module.NAME or response.NAME");
 }
 
 std::size_t ItemInputs::n_lacking() const { return lacking().size(); }
@@ -221,16 +223,16 @@ void ItemInputs::fill_column(const Input& input, const ItemRows& rows, const Req
     case Kind::kCandidate: {
       const std::size_t width = requests.n_candidate_features;
       if (requests.candidate_context.size() != requests.candidate.size() * width || width == 0)
-        refuse("requests carry no features of candidates, and the input " + input.name +
-               " is declared");
+        refuse_log("requests carry no features of candidates, and the input " + input.name +
+                   " is declared");
       const float* column = requests.candidate_context.data() + input.index;
       return each([&](std::size_t row) {
         const float value = column[rows.candidate[row] * width];
         if (std::isfinite(value)) return value;
         const std::size_t i = rows.request[row];
-        refuse(fmt::format("user {}, session {}, round {}: {} of item {} is missing",
-                           requests.user[i], requests.session[i], requests.round[i], input.name,
-                           rows.item[row]));
+        refuse_log(fmt::format("user {}, session {}, round {}: {} of item {} is missing",
+                               requests.user[i], requests.session[i], requests.round[i], input.name,
+                               rows.item[row]));
       });
     }
     case Kind::kSlot:
@@ -250,7 +252,7 @@ void ItemInputs::fill(const ItemRows& rows, const RequestBatch& requests,
   out.resize(rows.size() * size());
   for (const std::uint32_t item : rows.item)
     if (item >= schema_.n_items)
-      refuse(fmt::format("item {} is not in the catalogue of {}", item, schema_.n_items));
+      refuse_log(fmt::format("item {} is not in the catalogue of {}", item, schema_.n_items));
   for (std::size_t j = 0; j < size(); ++j) {
     const Input& input = inputs_[j];
     if (input.kind != Kind::kResponse || responses == nullptr) {
@@ -277,8 +279,8 @@ std::vector<float> response_of(const ResponseBatch& responses, const std::string
       for (const std::uint32_t slot : rows.shown) out.push_back(static_cast<float>(column[slot]));
     }
   });
-  if (!known) refuse(unknown_name("response", name, response_names()));
-  if (out.size() != rows.size()) refuse("log: the response '" + name + "' is not recorded");
+  if (!known) refuse_log(unknown_name("response", name, response_names()));
+  if (out.size() != rows.size()) refuse_log("log: the response '" + name + "' is not recorded");
   return out;
 }
 

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 
-namespace rehearsal {
+#include "sim/core/scalars.h"
 
-/// log(1 + e^z)
-inline double softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))); }
+namespace rehearsal {
 
 inline double sigmoid(double z) {
   const double e = std::exp(-std::abs(z));

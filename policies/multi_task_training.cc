@@ -16,11 +16,11 @@ constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
 /// One training: where it stands.
-class Training {
+class TaskTraining {
  public:
-  Training(const MultiTaskNetwork& network, const std::vector<TaskSpec>& tasks,
-           const std::vector<std::unique_ptr<Distillation>>& methods, ImpressionStream& stream,
-           std::size_t n_soft, const TrainingOptions& options, const Rng& rng)
+  TaskTraining(const MultiTaskNetwork& network, const std::vector<TaskSpec>& tasks,
+               const std::vector<std::unique_ptr<Distillation>>& methods, ImpressionStream& stream,
+               std::size_t n_soft, const TrainingOptions& options, const Rng& rng)
       : network_(network),
         tasks_(tasks),
         methods_(methods),
@@ -176,7 +176,7 @@ TrainedMultiTask train_multi_task(const MultiTaskNetwork& network,
                                   ImpressionStream& stream, std::size_t n_soft,
                                   const TrainingOptions& options, const Rng& rng,
                                   const std::string& task, ProgressSink* progress) {
-  return Training(network, tasks, methods, stream, n_soft, options, rng).run(task, progress);
+  return TaskTraining(network, tasks, methods, stream, n_soft, options, rng).run(task, progress);
 }
 
 }  // namespace rehearsal

@@ -7,12 +7,11 @@
 
 #include "policies/context_scorer.h"
 #include "policies/learning.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// A trained network with what its inputs need.
 struct Fitted {
@@ -37,9 +36,9 @@ class NeuralOutcome final : public OutcomeModel {
       for (std::size_t k = 0; k < n; ++k) {
         const double shift = fitted_->position[encoder.position(requests.features(i), k)];
         for (const std::uint16_t module : eligible) {
-          const double click = sigmoid(static_cast<double>(row[module]) + shift);
+          const double click = logistic(static_cast<double>(row[module]) + shift);
           const double then =
-              purchase_ ? sigmoid(static_cast<double>(row[n_modules_ + module])) : 1.0;
+              purchase_ ? logistic(static_cast<double>(row[n_modules_ + module])) : 1.0;
           out.push_back(click * then);
         }
       }

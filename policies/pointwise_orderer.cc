@@ -6,6 +6,7 @@
 #include "policies/module_values.h"
 #include "policies/page_choices.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -52,8 +53,6 @@ struct PointwiseConfig {
              "w in the value pCTR * (1 + w * pCVR); with tasks [click] the value is pCTR");
   }
 };
-
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Modules by descending value pCTR * (1 + w * pCVR) of a network that looks at each alone.
 class PointwiseOrderer final : public Policy, public ModuleValues {
@@ -117,9 +116,9 @@ class PointwiseOrderer final : public Policy, public ModuleValues {
  private:
   /// Args: logits: (n_tasks * n_modules) of one page.
   double value(const float* logits, std::size_t module) const {
-    const double ctr = sigmoid(logits[module]);
+    const double ctr = logistic(logits[module]);
     if (!spec_.purchase) return ctr;
-    const double cvr = sigmoid(logits[schema_.n_modules() + module]);
+    const double cvr = logistic(logits[schema_.n_modules() + module]);
     return ctr * (1 + config_.purchase_weight * cvr);
   }
 

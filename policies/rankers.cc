@@ -14,7 +14,7 @@ struct PlainConfig {
   Fields fields() { return Fields(); }
 };
 
-class Retrieval final : public Ranker {
+class AsRetrieved final : public Ranker {
  public:
   std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
     // Equal scores stay in the order of the choices.
@@ -142,7 +142,7 @@ Eigen::Index item_column(const Schema& schema, const std::string& name, const st
   return static_cast<Eigen::Index>(found - known.begin());
 }
 
-std::shared_ptr<const Ranker> retrieval_ranker() { return std::make_shared<Retrieval>(); }
+std::shared_ptr<const Ranker> retrieval_ranker() { return std::make_shared<AsRetrieved>(); }
 
 FieldDescriptions describe_plain_ranker() { return describe_fields<PlainConfig>(); }
 

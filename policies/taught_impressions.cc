@@ -13,7 +13,7 @@ namespace {
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr UserId kMixUser{4};  // addresses of the sample, below Draw::kTraining
 
-[[noreturn]] void refuse(const FitContext& context, const std::string& message) {
+[[noreturn]] void refuse_labels(const FitContext& context, const std::string& message) {
   throw Error(ErrorKind::kInput, "train " + context.name + ": " + message);
 }
 
@@ -22,7 +22,7 @@ const LabelSource& labels_of(const FitContext& context, const std::string& name)
   if (found != context.labels.end()) return found->second;
   std::vector<std::string> known;
   for (const auto& [other, source] : context.labels) known.push_back(other);
-  refuse(context, unknown_name("labels", name, known) + " (stored labels of a teacher)");
+  refuse_labels(context, unknown_name("labels", name, known) + " (stored labels of a teacher)");
 }
 
 Columns needed(const ItemInputs& inputs) {
@@ -82,14 +82,15 @@ TaughtImpressions::TaughtImpressions(const FitContext& context, const ItemInputs
     for (HeadShape& head : method->heads()) {
       for (const HeadShape& other : heads_)
         if (other.name == head.name)
-          refuse(context, "two methods of distillation have a head '" + head.name + "' each");
+          refuse_labels(context,
+                        "two methods of distillation have a head '" + head.name + "' each");
       heads_.push_back(std::move(head));
     }
     mixed_in_ += method->mixed_in();
   }
   if (mixed_in_ == 0) return;
   if (context.other_domain.schema == nullptr)
-    refuse(context, "examples of another domain are to be mixed in, and none are given");
+    refuse_labels(context, "examples of another domain are to be mixed in, and none are given");
   other_inputs_ = std::make_unique<const ItemInputs>(inputs.bound_to(*context.other_domain.schema));
 }
 
@@ -120,9 +121,10 @@ void TaughtImpressions::read_soft(std::size_t shard, ImpressionTable& table) con
     if (columns.empty()) continue;
     const RowMatrixF stored = context_.labels.at(methods_[m]->labels()).read(shard);
     if (stored.rows() != static_cast<Eigen::Index>(n))
-      refuse(context_, fmt::format("labels '{}' have {} rows in shard {}, the log shows {} items: "
-                                   "they are of other rounds",
-                                   methods_[m]->labels(), stored.rows(), shard, n));
+      refuse_labels(context_,
+                    fmt::format("labels '{}' have {} rows in shard {}, the log shows {} items: "
+                                "they are of other rounds",
+                                methods_[m]->labels(), stored.rows(), shard, n));
     std::vector<float> own(n * columns.size());
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t k = 0; k < columns.size(); ++k)

@@ -74,9 +74,9 @@ class TorchScriptPolicy final : public Policy {
         encoder_(schema),
         module_(load_scripted_module(config_.file)),
         inputs_(columns_of(module_->names("inputs"), encoder_.names(), "inputs")),
-        outputs_(columns_of(module_->names("modules"), schema.modules, "modules")) {
+        outputs_(columns_of(module_->names("outputs"), schema.modules, "outputs")) {
     if (outputs_.size() != schema.n_modules())
-      throw Error(ErrorKind::kInput, fmt::format("its attribute 'modules' leaves out some of {}",
+      throw Error(ErrorKind::kInput, fmt::format("its attribute 'outputs' leaves out some of {}",
                                                  fmt::join(schema.modules, ", ")));
     try_out();
   }

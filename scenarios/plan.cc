@@ -16,13 +16,13 @@
 #include "scenarios/outcomes.h"
 #include "scenarios/run.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "sim/engine/live.h"
 
 namespace rehearsal {
 
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kFewEffectivePages = 100;
 
 /// A folder that goes when the pilot is read.

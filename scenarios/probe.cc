@@ -12,8 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
-
 void check_keys(const YAML::Node& root, const Source& source) {
   const std::vector<std::string> known{"model", "page", "clicks"};
   check_mapping(root, source);

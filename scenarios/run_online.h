@@ -11,10 +11,13 @@ namespace rehearsal {
 void online_step(const Scenario& scenario, const Setup& setup, const RunFolder& folder,
                  const RunOptions& options, Results& results);
 
-/// Curves as a table of columns: batch, policy, expected, best, regret.
+/// Curves as a table of columns: batch, policy, expected, best, regret, stderr.
 std::string regret_csv(const OnlineResults& online);
 
 /// Policies by rising regret, for a screen of 120 columns.
 std::string online_table(const OnlineResults& online);
+
+/// Of the last tenth of the batches, rounded up.
+double regret_in_last_tenth(const OnlineResult& policy);
 
 }  // namespace rehearsal

@@ -33,7 +33,6 @@ Fields top_fields(Scenario& scenario) {
 }
 
 /// The node at a key of the tree; undefined where absent.
-YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
 
 std::string place_of_type(const YAML::Node& node, const Source& source) {
   return where(child(node, "type"), source.child("type"));

@@ -17,8 +17,6 @@ namespace rehearsal {
 
 namespace {
 
-YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
-
 std::string flow_text(const YAML::Node& node) {
   YAML::Emitter emitter;
   emitter.SetMapFormat(YAML::Flow);

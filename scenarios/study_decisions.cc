@@ -29,15 +29,16 @@ struct Margin {
 };
 
 /// What one world's log of one size gave.
-struct World {
+struct JudgedWorld {
   std::vector<PolicyResult> judged;  // with verdicts from the log and from the truth
   GateRule rule;
   double pages = 0;
 };
 
 /// Verdicts by one estimator; the truth has no standard error, so that it never holds.
-World judge(const Scenario& scenario, Results results, const std::string& estimator, double part) {
-  World world;
+JudgedWorld judge(const Scenario& scenario, Results results, const std::string& estimator,
+                  double part) {
+  JudgedWorld world;
   world.rule = scenario.gate.rule;
   world.rule.estimator = estimator;
   const double share = scenario.log.train_share < 1 ? 1 - scenario.log.train_share : 1;
@@ -73,7 +74,7 @@ double strength_of(const PolicyResult& policy, const GateRule& rule) {
   return policy.live_verdict == Verdict::kPromote ? least : most;
 }
 
-double regret_of(const World& world) {
+double regret_of(const JudgedWorld& world) {
   double best = 0, chosen = 0, highest = -std::numeric_limits<double>::infinity();
   for (const PolicyResult& policy : world.judged) {
     const double lift = policy.lift.at(world.rule.metric).lift.value;
@@ -89,11 +90,11 @@ double regret_of(const World& world) {
 }
 
 DecisionRow row_of(std::size_t cell, const std::string& estimator,
-                   const std::vector<World>& worlds) {
+                   const std::vector<JudgedWorld>& worlds) {
   DecisionRow row;
   row.cell = cell;
   row.estimator = estimator;
-  for (const World& world : worlds) {
+  for (const JudgedWorld& world : worlds) {
     row.pages += world.pages / static_cast<double>(worlds.size());
     row.regret += regret_of(world) / static_cast<double>(worlds.size());
     for (const PolicyResult& policy : world.judged) {
@@ -112,9 +113,9 @@ DecisionRow row_of(std::size_t cell, const std::string& estimator,
 
 /// The candidates of the largest log, at the level of Bonferroni's correction, which Holm's never
 /// falls below.
-std::vector<Margin> margins_of(const std::vector<World>& worlds) {
+std::vector<Margin> margins_of(const std::vector<JudgedWorld>& worlds) {
   std::vector<Margin> margins;
-  for (const World& world : worlds) {
+  for (const JudgedWorld& world : worlds) {
     const double m = world.rule.correction == "none" ? 1 : static_cast<double>(world.judged.size());
     const double z = normal_quantile(1 - (1 - world.rule.confidence) / (2 * m));
     for (const PolicyResult& policy : world.judged)
@@ -157,7 +158,9 @@ std::string pages_text(double pages) {
   return pages < 1e9 ? fmt::format("{:.0f}", pages) : fmt::format("{:.1e}", pages);
 }
 
-std::string csv(double value) { return std::isfinite(value) ? fmt::format("{}", value) : ""; }
+std::string csv_number(double value) {
+  return std::isfinite(value) ? fmt::format("{}", value) : "";
+}
 
 }  // namespace
 
@@ -176,7 +179,7 @@ DecisionTables decide_all(const Study& study, const std::vector<StudyJob>& jobs,
     const std::size_t first_pages = tables.pages.size();
     for (const std::string& estimator : first->scenario.estimate.estimators) {
       std::vector<DecisionRow> rows;
-      std::vector<World> worlds;
+      std::vector<JudgedWorld> worlds;
       for (std::size_t s = 0; s < study.sizes.size(); ++s) {
         worlds.clear();
         for (std::size_t j = 0; j < jobs.size(); ++j)
@@ -234,12 +237,13 @@ void add_decisions_csv(const DecisionTables& tables, const std::vector<std::stri
   std::string decisions = "cell,estimator,pages,n,right,wrong_promote,wrong_reject,hold,regret\n";
   for (const DecisionRow& row : tables.decisions)
     decisions += fmt::format("{},{},{},{},{},{},{},{},{}\n", cells[row.cell], row.estimator,
-                             csv(row.pages), row.n, csv(row.right), csv(row.wrong_promote),
-                             csv(row.wrong_reject), csv(row.hold), csv(row.regret));
+                             csv_number(row.pages), row.n, csv_number(row.right),
+                             csv_number(row.wrong_promote), csv_number(row.wrong_reject),
+                             csv_number(row.hold), csv_number(row.regret));
   std::string pages = "cell,estimator,found,projected,factor\n";
   for (const PagesRow& row : tables.pages)
-    pages += fmt::format("{},{},{},{},{}\n", cells[row.cell], row.estimator, csv(row.found),
-                         csv(row.projected), csv(row.factor));
+    pages += fmt::format("{},{},{},{},{}\n", cells[row.cell], row.estimator, csv_number(row.found),
+                         csv_number(row.projected), csv_number(row.factor));
   files["decisions.csv"] = decisions;
   files["pages.csv"] = pages;
 }

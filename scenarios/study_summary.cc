@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 
+#include "scenarios/run_online.h"
 #include "scenarios/study_tables.h"
 #include "sim/core/error.h"
 
@@ -170,6 +171,38 @@ void add_gate(const CellRuns& cell, StudySummary& summary) {
   summary.gate.insert(summary.gate.end(), rows.begin(), rows.end());
 }
 
+const OnlineResult* find_online(const Results& results, const std::string& name) {
+  if (results.online)
+    for (const OnlineResult& policy : results.online->policies)
+      if (policy.name == name) return &policy;
+  return nullptr;
+}
+
+void add_regret(const Study& study, const CellRuns& cell, StudySummary& summary) {
+  if (!cell.first().online) return;
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const OnlineResult& policy : cell.first().online->policies)
+    rows.emplace_back(policy.name, "");
+  rows.insert(rows.end(), study.pairs.begin(), study.pairs.end());
+  const std::pair<const char*, double (*)(const OnlineResult&)> measures[] = {
+      {"regret", [](const OnlineResult& p) { return p.total.value; }},
+      {"share", [](const OnlineResult& p) { return p.share.value; }},
+      {"last_tenth", regret_in_last_tenth}};
+  for (const auto& [policy, minus] : rows) {
+    // A pair of which one serves in the live experiment alone has no regret.
+    if (find_online(cell.first(), policy) == nullptr ||
+        (!minus.empty() && find_online(cell.first(), minus) == nullptr))
+      continue;
+    for (const auto& [measure, of] : measures) {
+      std::vector<double> values;
+      for (const Results* run : cell.runs)
+        values.push_back(of(*find_online(*run, policy)) -
+                         (minus.empty() ? 0 : of(*find_online(*run, minus))));
+      summary.regret.push_back({cell.cell, policy, minus, measure, spread_of(values)});
+    }
+  }
+}
+
 }  // namespace
 
 double Spread::t() const { return mean / (sd / std::sqrt(static_cast<double>(n))); }
@@ -210,6 +243,7 @@ StudySummary summarize(const Study& study, const std::vector<StudyJob>& jobs,
     add_pairs(study, runs, summary);
     add_coverage(runs, summary);
     add_gate(runs, summary);
+    add_regret(study, runs, summary);
   }
   return summary;
 }

@@ -76,6 +76,21 @@ std::string gate_text(const StudySummary& summary, std::size_t cell) {
          text + "  (wrong: promoted from the log, rejected by the exact truth)\n";
 }
 
+std::string regret_text(const StudySummary& summary, std::size_t cell) {
+  std::string text;
+  for (const RegretRow& row : summary.regret)
+    if (row.cell == cell)
+      text += fmt::format("  {:<54} {:<10} {:>11} {:>9} {:>8} {:>5}\n",
+                          row.policy + (row.minus.empty() ? "" : " - " + row.minus), row.measure,
+                          plain(row.value.mean, row.measure == "share" ? "{:.3f}" : "{:.1f}"),
+                          plain(row.value.sd, row.measure == "share" ? "{:.3f}" : "{:.1f}"),
+                          row.minus.empty() ? "" : plain(row.value.t(), "{:.2f}"), row.value.n);
+  if (text.empty()) return "";
+  return fmt::format("\n  {:<54} {:<10} {:>11} {:>9} {:>8} {:>5}\n", "online", "measure", "mean",
+                     "sd", "t", "n") +
+         text + "  (share: of the first policy's regret; last_tenth: of the batches)\n";
+}
+
 /// NaN has no place in JSON.
 ordered_json number(double value) {
   return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
@@ -86,6 +101,17 @@ ordered_json spread_json(const Spread& spread) {
           {"mean", number(spread.mean)},
           {"sd", number(spread.sd)},
           {"t", number(spread.t())}};
+}
+
+ordered_json regret_json(const StudySummary& summary) {
+  ordered_json rows = ordered_json::array();
+  for (const RegretRow& row : summary.regret)
+    rows.push_back({{"cell", row.cell},
+                    {"policy", row.policy},
+                    {"minus", row.minus},
+                    {"measure", row.measure},
+                    {"value", spread_json(row.value)}});
+  return rows;
 }
 
 /// A field of a CSV file, quoted where it must be.
@@ -110,7 +136,7 @@ std::string to_text(const StudySummary& summary) {
   for (std::size_t c = 0; c < summary.cells.size(); ++c) {
     text += "\n" + (summary.cells[c].empty() ? "the scenario as it is" : summary.cells[c]) + "\n";
     text += arms_text(summary, c) + pairs_text(summary, c) + coverage_text(summary, c) +
-            gate_text(summary, c) + decisions_text(summary.decided, c);
+            gate_text(summary, c) + regret_text(summary, c) + decisions_text(summary.decided, c);
   }
   return text;
 }
@@ -172,6 +198,7 @@ std::string to_json(const StudySummary& summary) {
       {"schema", "rehearsal.study/1"}, {"name", summary.name}, {"n_seeds", summary.n_seeds},
       {"cells", summary.cells},        {"arms", arms},         {"pairs", pairs},
       {"coverage", coverage},          {"gate", gate}};
+  if (!summary.regret.empty()) all["regret"] = regret_json(summary);
   if (!summary.decided.decisions.empty()) {
     all["decisions"] = decisions;
     all["pages_for_80_percent"] = pages;
@@ -202,6 +229,11 @@ std::map<std::string, std::string> to_csv(const StudySummary& summary) {
                         csv(row.promote), csv(row.hold), csv(row.reject), csv(row.wrong));
   std::map<std::string, std::string> files{
       {"arms.csv", arms}, {"pairs.csv", pairs}, {"coverage.csv", coverage}, {"gate.csv", gate}};
+  std::string regret = "cell,policy,minus,measure,n,mean,sd,t\n";
+  for (const RegretRow& row : summary.regret)
+    regret += fmt::format("{},{},{},{},{}\n", csv(summary.cells[row.cell]), row.policy, row.minus,
+                          row.measure, csv(row.value));
+  if (!summary.regret.empty()) files["regret.csv"] = regret;
   std::vector<std::string> cells;
   for (const std::string& cell : summary.cells) cells.push_back(csv(cell));
   add_decisions_csv(summary.decided, cells, files);

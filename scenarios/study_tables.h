@@ -57,6 +57,15 @@ struct GateRow {
   double wrong = 0;  // promoted offline and rejected by the live truth
 };
 
+/// What a policy lost in the online experiment, from seed to seed.
+struct RegretRow {
+  std::size_t cell = 0;
+  std::string policy;
+  std::string minus;    // of a study's pair: what it lost less what this one lost; "": alone
+  std::string measure;  // regret: of the metric, in all; share: of the first policy's; last_tenth
+  Spread value;
+};
+
 /// A study in numbers. `cells` are texts such as "log.pages=400000".
 struct StudySummary {
   std::string name;
@@ -66,7 +75,8 @@ struct StudySummary {
   std::vector<PairRow> pairs;
   std::vector<CoverageRow> coverage;
   std::vector<GateRow> gate;
-  DecisionTables decided;  // empty unless the study names sizes
+  std::vector<RegretRow> regret;  // empty unless the scenario has an online experiment
+  DecisionTables decided;         // empty unless the study names sizes
 };
 
 /// Args: results: in the order of the jobs.

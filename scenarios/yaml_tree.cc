@@ -260,6 +260,8 @@ void set_assignment(Tree& tree, const std::string& assignment) {
   set_value(tree, assignment.substr(0, equals), value, origin);
 }
 
+YAML::Node child(const YAML::Node& node, const std::string& key) { return node[key]; }
+
 YAML::Node shallow_copy(const YAML::Node& node) {
   YAML::Node copy(YAML::NodeType::Map);
   if (!node.IsDefined() || !node.IsMap()) return copy;

@@ -36,6 +36,9 @@ void set_value(Tree& tree, const std::string& key, const YAML::Node& value,
 /// Sets "KEY=VALUE", VALUE in YAML, as `--set` gives it.
 void set_assignment(Tree& tree, const std::string& assignment);
 
+/// What stands under a key, undefined where it is absent. The mapping stays as it is.
+YAML::Node child(const YAML::Node& node, const std::string& key);
+
 /// A mapping with the same keys and values, which may be changed without changing the first.
 YAML::Node shallow_copy(const YAML::Node& node);
 

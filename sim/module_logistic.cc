@@ -6,6 +6,7 @@
 
 #include "sim/core/error.h"
 #include "sim/core/kernels.h"
+#include "sim/core/scalars.h"
 #include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {
@@ -69,8 +70,6 @@ struct Fit {
   ModuleLogistic result;
   bool done = false;
 };
-
-double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 
 const std::vector<std::uint8_t>& outcome(const ModuleLogisticSpec& spec, const LogBatch& batch) {
   return spec.objective == Objective::kClick ? batch.responses.click : batch.responses.purchase;

@@ -70,7 +70,7 @@ std::unique_ptr<SlateDistribution> make_fixed(Offsets choice_offsets,
                                               std::vector<std::uint16_t> slates);
 /// Plackett-Luce with these log weights (score / temperature), (n_choices in all).
 /// Sampling by Gumbel top-k; marginals by double-exponential quadrature over the
-/// exponential-clock form; pair marginals up to 1e6 slates, beyond where few weights differ.
+/// exponential-clock form; pair marginals by sums over sets, where that takes about a second.
 /// Raises: Error(kRuntime) for a log weight that is not finite.
 std::unique_ptr<SlateDistribution> make_plackett_luce(Offsets choice_offsets,
                                                       std::vector<std::uint16_t> n_positions,

@@ -4,12 +4,11 @@
 
 #include "sim/core/normal.h"
 #include "sim/core/quadrature.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
 namespace {
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 

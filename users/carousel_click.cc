@@ -97,7 +97,7 @@ class CarouselClick : public ClickModel {
   double patience_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_carousel_click(const PluginConfig& plugin) {
   return std::make_unique<CarouselClick>(plugin.read<CarouselClickConfig>());
 }
 
@@ -109,7 +109,7 @@ ClickModelEntry carousel_click_clicks() {
           "reconstruction after Rahdari, Kveton and Brusilovsky 2022 (arXiv 2209.13426)",
           false,
           describe_fields<CarouselClickConfig>,
-          make};
+          make_carousel_click};
 }
 
 }  // namespace rehearsal

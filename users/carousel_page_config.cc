@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "users/carousel_page.h"
 #include "users/makers.h"
 
@@ -11,8 +12,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kTolerance = 1e-9;  // of sums that must be 1
+constexpr double kSumTolerance = 1e-9;  // of sums that must be 1
 
 /// Keys and messages of the mapping that a type was read from.
 struct Place {
@@ -27,7 +27,7 @@ struct Place {
 
 void check_split(const OutcomeSplit& split, const std::string& key, const Place& place) {
   const double sum = split.go_on + split.leave_row + split.exit;
-  if (std::abs(sum - 1) > kTolerance)
+  if (std::abs(sum - 1) > kSumTolerance)
     place.refuse(key, "sums to " + std::to_string(sum) + "; continue, leave_row and exit sum to 1");
 }
 
@@ -133,7 +133,7 @@ std::vector<CarouselUserType> read_carousel_page(const PluginConfig& plugin) {
     sum += type.share;
     types.push_back(std::move(type));
   }
-  if (std::abs(sum - 1) > kTolerance)
+  if (std::abs(sum - 1) > kSumTolerance)
     plugin.refuse("user_types", "shares sum to " + std::to_string(sum) + "; they must sum to 1");
   return types;
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "sim/engine/ordered_reduce.h"
 #include "users/carousel_page_posterior.h"
 #include "users/fitters.h"
@@ -16,8 +17,8 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostRounds = 300;
-constexpr double kTolerance = 1e-5;
+constexpr std::size_t kMostEmRounds = 300;
+constexpr double kEmTolerance = 1e-5;
 constexpr std::size_t kBlock = 4096;  // pages whose evidence is added up together
 
 class PageFit {
@@ -46,14 +47,14 @@ class PageFit {
     double change = 1;
     // EM creeps along what clicks hardly tell apart (row entry and attraction): every third round
     // starts from where two rounds point (SQUAREM, Varadhan and Roland 2008), if that is better.
-    while (result.iterations < kMostRounds && change > kTolerance) {
+    while (result.iterations < kMostEmRounds && change > kEmTolerance) {
       const Eigen::VectorXd zero = state();
       maximize(expect());
       const Eigen::VectorXd one = state();
       const ScanEvidence seen = expect();
       change = maximize(seen);
       result.iterations += 2;
-      if (change <= kTolerance) break;
+      if (change <= kEmTolerance) break;
       const Eigen::VectorXd two = state();
       set_state(ahead(zero, one, two));
       const ScanEvidence there = expect();
@@ -133,7 +134,6 @@ class PageFit {
     const double inside = std::clamp(p, 1e-12, 1 - 1e-12);
     return std::log(inside / (1 - inside));
   }
-  static double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
   /// All that is fitted, without bounds: log-odds; of no_click P(continue) and P(exit | it ends).
   Eigen::VectorXd state() const {
@@ -210,10 +210,10 @@ void PageFit::describe(ClickFit& result, double change) const {
       "fitted: the attraction of each item, row_entry, next_row, no_click",
       "held: click, satisfied_click, visible, swipe_step, swipe, fold, mirror, fatigue",
       fmt::format("held: every click satisfies with probability {:.4g}", satisfaction_)};
-  if (change > kTolerance)
+  if (change > kEmTolerance)
     result.notes.push_back(
         fmt::format("stopped after {} rounds, the last of which moved a parameter by {:.2g}",
-                    kMostRounds, change));
+                    kMostEmRounds, change));
 }
 
 }  // namespace

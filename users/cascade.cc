@@ -16,7 +16,7 @@ class Cascade : public SequentialModel {
   }
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_cascade(const PluginConfig& plugin) {
   plugin.read<CascadeConfig>();
   return std::make_unique<Cascade>();
 }
@@ -29,7 +29,7 @@ ClickModelEntry cascade_clicks() {
           "Craswell et al., WSDM 2008",
           false,
           describe_fields<CascadeConfig>,
-          make};
+          make_cascade};
 }
 
 }  // namespace rehearsal

@@ -31,7 +31,7 @@ class Ccm : public SequentialModel {
   std::vector<double> tau_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_ccm(const PluginConfig& plugin) {
   auto config = plugin.read<CcmConfig>();
   if (config.tau.size() != 3)
     plugin.refuse("tau", fmt::format("expected 3 numbers, found {}", config.tau.size()));
@@ -46,7 +46,7 @@ ClickModelEntry ccm_clicks() {
           "Guo et al., WWW 2009",
           false,
           describe_fields<CcmConfig>,
-          make};
+          make_ccm};
 }
 
 }  // namespace rehearsal

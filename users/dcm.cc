@@ -32,7 +32,7 @@ class Dcm : public SequentialModel {
   DcmConfig config_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_dcm(const PluginConfig& plugin) {
   return std::make_unique<Dcm>(plugin.read<DcmConfig>());
 }
 
@@ -44,7 +44,7 @@ ClickModelEntry dcm_clicks() {
           "Guo et al., WSDM 2009",
           false,
           describe_fields<DcmConfig>,
-          make};
+          make_dcm};
 }
 
 }  // namespace rehearsal

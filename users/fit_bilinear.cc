@@ -12,8 +12,8 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostRounds = 2000;
-constexpr double kTolerance = 1e-8;
+constexpr std::size_t kMostSweeps = 2000;
+constexpr double kSweepTolerance = 1e-8;
 
 /// All impressions of one entity in one bucket (a rank; for ubm also the last click above it).
 struct Tally {
@@ -107,7 +107,7 @@ class Bilinear {
 
   ClickFit fit() {
     std::size_t round = 0;
-    for (double change = 1; round < kMostRounds && change > kTolerance; ++round) {
+    for (double change = 1; round < kMostSweeps && change > kSweepTolerance; ++round) {
       fit_attraction();
       change = model_ == "trust_bias" ? fit_eta() : fit_examination();
     }

@@ -111,7 +111,7 @@ void check_keys(GridPbmConfig& config, const PluginConfig& plugin) {
         plugin.refuse(key, "belongs to kind '" + kind + "', the kind is '" + config.kind + "'");
 }
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_grid_pbm(const PluginConfig& plugin) {
   auto config = plugin.read<GridPbmConfig>();
   check_keys(config, plugin);
   return std::make_unique<GridPbm>(std::move(config));
@@ -126,7 +126,7 @@ ClickModelEntry grid_pbm_clicks() {
       "the examination hypothesis on a grid; row pages after arXiv 2608.21877, parametrized here",
       false,
       describe_fields<GridPbmConfig>,
-      make};
+      make_grid_pbm};
 }
 
 }  // namespace rehearsal

@@ -4,6 +4,7 @@
 
 #include "sim/core/draws.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "sim/truth.h"
 #include "sim/world/world.h"
 #include "users/carousel_row.h"
@@ -27,8 +28,6 @@ typedef double Both __attribute__((vector_size(16), aligned(8), may_alias));
 const Both& both(const std::array<double, 2>& values) {
   return *reinterpret_cast<const Both*>(values.data());
 }
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Modules are clicked by position and attraction: P(click on module m at slot k) =
 /// theta_k(device) alpha(x, m), P(purchase | click) = kappa(x, m), both logistic in the hidden x.
@@ -340,7 +339,8 @@ void check(const ItemPageUsersConfig& config, const PluginConfig& plugin, const 
                               " slots (at most 64)");
 }
 
-std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, const Rng&) {
+std::unique_ptr<UserModel> make_item_page_users(const PluginConfig& plugin, const World& world,
+                                                const Rng&) {
   const auto config = plugin.read<ItemPageUsersConfig>();
   check(config, plugin, world);
   return std::make_unique<ItemPageUsers>(config, world);
@@ -352,7 +352,7 @@ UserModelEntry item_page_users() {
   return {"item_page",
           "position-based clicks on modules, purchase after click, browsing inside each row",
           "reconstruction after Lo et al., RecSys 2021 (arXiv 2108.05891)",
-          describe_fields<ItemPageUsersConfig>, make};
+          describe_fields<ItemPageUsersConfig>, make_item_page_users};
 }
 
 }  // namespace rehearsal

@@ -4,15 +4,10 @@
 #include <cmath>
 
 #include "sim/core/draws.h"
+#include "sim/core/scalars.h"
 #include "sim/truth.h"
 
 namespace rehearsal {
-
-namespace {
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
-
-}  // namespace
 
 Fields AttractionConfig::fields() {
   return Fields()

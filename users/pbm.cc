@@ -38,7 +38,7 @@ class Pbm : public IndependentModel {
   PbmConfig config_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_pbm(const PluginConfig& plugin) {
   auto config = plugin.read<PbmConfig>();
   if (!config.examination.empty() && config.eta != PbmConfig().eta)
     plugin.refuse("eta", "examination is given by a list: leave out one of the two");
@@ -53,7 +53,7 @@ ClickModelEntry pbm_clicks() {
           "Richardson et al., WWW 2007; Craswell et al., WSDM 2008",
           false,
           describe_fields<PbmConfig>,
-          make};
+          make_pbm};
 }
 
 }  // namespace rehearsal

@@ -26,7 +26,7 @@ class Tcm : public SequentialModel {
   TcmConfig config_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_tcm(const PluginConfig& plugin) {
   return std::make_unique<Tcm>(plugin.read<TcmConfig>());
 }
 
@@ -38,7 +38,7 @@ ClickModelEntry tcm_clicks() {
           "Rahdari et al. 2022 (arXiv 2209.13426)",
           false,
           describe_fields<TcmConfig>,
-          make};
+          make_tcm};
 }
 
 }  // namespace rehearsal

@@ -33,7 +33,7 @@ class TrustBias : public IndependentModel {
   TrustBiasConfig config_;
 };
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_trust_bias(const PluginConfig& plugin) {
   return std::make_unique<TrustBias>(plugin.read<TrustBiasConfig>());
 }
 
@@ -45,7 +45,7 @@ ClickModelEntry trust_bias_clicks() {
           "Agarwal et al., WWW 2019; Vardasbi et al., CIKM 2021",
           false,
           describe_fields<TrustBiasConfig>,
-          make};
+          make_trust_bias};
 }
 
 }  // namespace rehearsal

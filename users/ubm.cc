@@ -93,7 +93,7 @@ void Ubm::sample(const PageCells& cells, const PageNoise& noise, PageActs acts) 
   }
 }
 
-std::unique_ptr<ClickModel> make(const PluginConfig& plugin) {
+std::unique_ptr<ClickModel> make_ubm(const PluginConfig& plugin) {
   auto config = plugin.read<UbmConfig>();
   for (std::size_t r = 0; r < config.gamma.size(); ++r)
     if (config.gamma[r].size() != r + 1)
@@ -111,7 +111,7 @@ ClickModelEntry ubm_clicks() {
           "Dupret and Piwowarski, SIGIR 2008",
           false,
           describe_fields<UbmConfig>,
-          make};
+          make_ubm};
 }
 
 }  // namespace rehearsal

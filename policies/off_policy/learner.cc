@@ -30,9 +30,9 @@ RowMatrix rows_of(const LoggedPages& pages, std::span<const std::uint32_t> rows)
 }
 
 /// Adam (Kingma and Ba, ICLR 2015) with decoupled decay (Loshchilov and Hutter, ICLR 2019), uphill.
-class Adam {
+class LearnerAdam {
  public:
-  explicit Adam(std::size_t n) : mean_(n, 0.0), square_(n, 0.0) {}
+  explicit LearnerAdam(std::size_t n) : mean_(n, 0.0), square_(n, 0.0) {}
 
   void step(std::span<const double> gradient, double rate, double decay, ScoreNetwork& network) {
     ++n_steps_;
@@ -195,7 +195,7 @@ ScoreNetwork Training::behavior_start() const {
 void Training::ascend(PageObjective& objective, ScoreNetwork& network) const {
   const auto batch = static_cast<std::size_t>(config_.batch);
   const auto n_steps = static_cast<double>(config_.steps);
-  Adam adam(network.parameters().size());
+  LearnerAdam adam(network.parameters().size());
   std::vector<double> logits;
   std::vector<double> own;
   std::int64_t step = 0;

@@ -27,7 +27,7 @@ struct OffsetTreeConfig {
 };
 
 /// A balanced tree over modules: nodes below n_modules are its leaves.
-class Tree {
+class BinaryTree {
  public:
   struct Node {
     std::size_t left = 0;
@@ -36,7 +36,9 @@ class Tree {
     std::size_t index = 0;  // among the nodes of its level
   };
 
-  explicit Tree(std::size_t n_modules) : n_modules_(n_modules) { root_ = build(0, n_modules); }
+  explicit BinaryTree(std::size_t n_modules) : n_modules_(n_modules) {
+    root_ = build(0, n_modules);
+  }
 
   const std::vector<std::vector<std::size_t>>& levels() const { return levels_; }
   std::size_t n_nodes() const { return n_modules_ + nodes_.size(); }
@@ -84,7 +86,7 @@ class Tree {
   std::size_t root_ = 0;
 };
 
-std::vector<NamedNetwork> networks_of(const Tree& tree) {
+std::vector<NamedNetwork> networks_of(const BinaryTree& tree) {
   std::vector<NamedNetwork> networks;
   for (const std::vector<std::size_t>& level : tree.levels())
     networks.push_back({"level_" + std::to_string(networks.size()), level.size()});
@@ -115,7 +117,8 @@ class LogisticComparison final : public PageObjective {
 
 class OffsetTree final : public NetworkPolicy {
  public:
-  OffsetTree(const OffsetTreeConfig& config, NamedPolicy behavior, const Schema& schema, Tree tree)
+  OffsetTree(const OffsetTreeConfig& config, NamedPolicy behavior, const Schema& schema,
+             BinaryTree tree)
       : NetworkPolicy("offset_tree", config.learner, std::move(behavior), schema,
                       networks_of(tree)),
         half_(config.offset == "half"),
@@ -223,7 +226,7 @@ class OffsetTree final : public NetworkPolicy {
   }
 
   bool half_;
-  Tree tree_;
+  BinaryTree tree_;
 };
 
 }  // namespace
@@ -244,7 +247,7 @@ PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& cont
   check_one_decision(config, context.schema, "offset_tree");
   read.learner.choices.check(config, context.schema);
   return std::make_unique<OffsetTree>(read, policy_above(read.behavior.behavior, config, context),
-                                      context.schema, Tree(context.schema.n_modules()));
+                                      context.schema, BinaryTree(context.schema.n_modules()));
 }
 
 }  // namespace rehearsal

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "sim/core/scalars.h"
+
 namespace rehearsal {
 
 namespace {
@@ -9,15 +11,13 @@ namespace {
 constexpr int kMostSteps = 50;
 constexpr double kTolerance = 1e-8;
 
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 /// log(1 + exp(z)).
-double softplus(double z) { return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z)); }
 
 /// Minus the log of prior times likelihood, with its derivatives.
-class Objective {
+class LogPosterior {
  public:
-  Objective(const RowMatrixF& inputs, std::span<const LogisticExample> examples,
-            const DiagonalNormal& prior)
+  LogPosterior(const RowMatrixF& inputs, std::span<const LogisticExample> examples,
+               const DiagonalNormal& prior)
       : examples_(examples),
         x_(static_cast<Eigen::Index>(examples.size()), inputs.cols()),
         mean_(Eigen::Map<const Eigen::VectorXd>(prior.mean.data(), inputs.cols())),
@@ -68,7 +68,7 @@ class Objective {
 };
 
 /// Solves curvature * step = -gradient by preconditioned conjugate gradients.
-Eigen::VectorXd newton_step(const Objective& objective, const Eigen::VectorXd& gradient) {
+Eigen::VectorXd newton_step(const LogPosterior& objective, const Eigen::VectorXd& gradient) {
   const Eigen::VectorXd diagonal = objective.diagonal();
   Eigen::VectorXd step = Eigen::VectorXd::Zero(gradient.size());
   Eigen::VectorXd residual = -gradient;
@@ -94,7 +94,7 @@ Eigen::VectorXd newton_step(const Objective& objective, const Eigen::VectorXd& g
 void laplace_update(const RowMatrixF& inputs, std::span<const LogisticExample> examples,
                     DiagonalNormal posterior) {
   if (examples.empty()) return;
-  Objective objective(inputs, examples, posterior);
+  LogPosterior objective(inputs, examples, posterior);
   Eigen::Map<Eigen::VectorXd> mean(posterior.mean.data(), inputs.cols());
   Eigen::Map<Eigen::VectorXd> precision(posterior.precision.data(), inputs.cols());
   Eigen::VectorXd w = mean;

@@ -7,6 +7,7 @@
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
 #include "sim/slate/rules.h"
+#include "sim/slate/set_walk.h"
 
 namespace rehearsal {
 
@@ -33,6 +34,11 @@ class BestAllowed final : public NextChoice {
         out(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(c)) =
             feasible[c] && score[c] == best ? 0 : kInfeasible;
     }
+  }
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    const auto first = scores_.begin();
+    return rules_->kinds(i, kinds_of(std::vector<double>(first + choice_offsets_[i],
+                                                         first + choice_offsets_[i + 1])));
   }
 
  private:

@@ -50,6 +50,10 @@ class NextByValue final : public NextChoice {
       }
     }
   }
+  /// What stands above adds up, in whatever order it stands.
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    return all_different(effects_[i].n);
+  }
 
  private:
   std::vector<PageEffects> effects_;

@@ -15,7 +15,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr double kSumTolerance = 1e-6;
+constexpr double kSessionSumTolerance = 1e-6;
 const std::string kActionDist = "evaluation_policy_action_dist";
 const std::string kValues = "state_action_value_prediction";
 
@@ -76,7 +76,7 @@ class SessionCase {
       double sum = 0;
       for (std::size_t a = 0; a < log_.n_actions; ++a)
         sum += log_.action_dist[s * log_.n_actions + a];
-      if (!(std::abs(sum - 1) <= kSumTolerance))
+      if (!(std::abs(sum - 1) <= kSessionSumTolerance))
         inputs_.refuse(kActionDist,
                        fmt::format("the probabilities of row {} sum to {}, expected 1", s, sum));
     }

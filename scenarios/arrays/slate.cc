@@ -13,8 +13,8 @@ namespace rehearsal {
 
 namespace {
 
-constexpr double kSumTolerance = 1e-6;
-constexpr double kRounding = 1e-9;
+constexpr double kSlateSumTolerance = 1e-6;
+constexpr double kSlateRounding = 1e-9;
 
 /// A group of slates, checked. Rows are slate-major, positions from 0 on.
 class SlateCase {
@@ -92,7 +92,7 @@ class SlateCase {
   void check_repeated(const std::string& dataset, std::span<const double> p) const {
     for (std::size_t i = 0; !p.empty() && i + 1 < offsets_.size(); ++i)
       for (std::size_t s = offsets_[i]; s < offsets_[i + 1]; ++s)
-        if (std::abs(p[s] - p[offsets_[i]]) > kRounding * p[offsets_[i]])
+        if (std::abs(p[s] - p[offsets_[i]]) > kSlateRounding * p[offsets_[i]])
           inputs_.refuse(
               dataset, {n_}, s,
               fmt::format("{}, the whole slate's at its first position", p[offsets_[i]]));
@@ -112,7 +112,7 @@ class SlateCase {
       double sum = 0;
       for (std::size_t a = 0; a < columns_.n_actions; ++a)
         sum += columns_.action_dist[s * columns_.n_actions + a];
-      if (!(std::abs(sum - 1) <= kSumTolerance))
+      if (!(std::abs(sum - 1) <= kSlateSumTolerance))
         inputs_.refuse(dataset,
                        fmt::format("the probabilities of row {} sum to {}, expected 1", s, sum));
     }

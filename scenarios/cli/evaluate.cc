@@ -77,7 +77,7 @@ std::ptrdiff_t baseline_of(const EvaluateCommand& command, const std::vector<Nam
 }
 
 /// What was found of each policy.
-struct Scores {
+struct PolicyScores {
   std::vector<std::vector<Estimate>> estimates;
   std::vector<std::vector<SegmentEstimates>> segments;  // or empty
 };
@@ -96,8 +96,8 @@ std::unique_ptr<ActionTable> behavior_table(const EvaluateCommand& command,
                                            : ActionTable(command.behavior, shape));
 }
 
-Scores score_actions(const EvaluateCommand& command, const LogReader& reader,
-                     const std::vector<Named>& policies) {
+PolicyScores score_actions(const EvaluateCommand& command, const LogReader& reader,
+                           const std::vector<Named>& policies) {
   if (command.sessions || !command.how.metrics.empty() || !command.segments.empty() ||
       !command.outcome.empty())
     throw Error(ErrorKind::kInput,
@@ -152,8 +152,8 @@ std::shared_ptr<Policy> page_policy(const Named& policy, const Schema& schema) {
   return load_policy(policy.value, schema);
 }
 
-Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
-                   const std::vector<Named>& policies) {
+PolicyScores score_pages(const EvaluateCommand& command, const LogReader& reader,
+                         const std::vector<Named>& policies) {
   if (!command.q_hat.empty() || !command.q_hat_expected.empty())
     throw Error(ErrorKind::kInput,
                 "--q-hat: serves logs of single recommendations; on pages reward models are fitted "
@@ -188,9 +188,9 @@ Scores score_pages(const EvaluateCommand& command, const LogReader& reader,
     behavior = estimate_page_behavior(rounds, rng, options.threads);
     rounds = with_propensities_of(*behavior, std::move(rounds));
   }
-  Scores scores{evaluate(rounds, reader.info(), candidates, nullptr, baseline, rng, options),
-                evaluate_segments(rounds, reader.info(), candidates, nullptr, baseline, rng,
-                                  options, features)};
+  PolicyScores scores{evaluate(rounds, reader.info(), candidates, nullptr, baseline, rng, options),
+                      evaluate_segments(rounds, reader.info(), candidates, nullptr, baseline, rng,
+                                        options, features)};
   for (std::vector<Estimate>& estimates : scores.estimates)
     for (Estimate& each : estimates)
       if (behavior)
@@ -292,7 +292,7 @@ int evaluate_log(const EvaluateCommand& command) {
     throw Error(ErrorKind::kInput,
                 "--segments: serves pages; those of one session may lie in several segments");
   const bool single = has_single_actions(reader);
-  Scores scores =
+  PolicyScores scores =
       single ? score_actions(command, reader, policies) : score_pages(command, reader, policies);
   const LogInfo& info = reader.info();
   Results results{info.name,          info.seed,

@@ -10,7 +10,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr const char* kReleaseColumn = "release_day";
+constexpr const char* kReleaseDay = "release_day";
 
 /// A task's outputs and labels of all rounds, one behind the other.
 struct TaskColumn {
@@ -40,7 +40,7 @@ void score(const LabelHead& task, const TaskColumn& column, const std::string& s
 std::vector<bool> releases(const Schema& schema) {
   std::vector<bool> out;
   for (std::size_t f = 0; f < schema.item_features.size(); ++f)
-    if (schema.item_features[f] == kReleaseColumn)
+    if (schema.item_features[f] == kReleaseDay)
       for (Eigen::Index v = 0; v < schema.items.rows(); ++v)
         out.push_back(schema.items(v, static_cast<Eigen::Index>(f)) > 0);
   return out;

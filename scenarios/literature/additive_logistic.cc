@@ -4,6 +4,7 @@
 
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -26,7 +27,7 @@ class AdditiveLogistic final : public ActionRegression {
       Eigen::VectorXd gradient = -hessian * weights_;
       for (const std::uint32_t row : rows) {
         set(rounds.context.subspan(row * n_features_, n_features_), rounds.action[row], x);
-        const double p = sigmoid(weights_.dot(x));
+        const double p = logistic(weights_.dot(x));
         gradient += (rounds.reward[row] - p) * x;
         hessian.selfadjointView<Eigen::Lower>().rankUpdate(x, p * (1 - p));
       }
@@ -40,7 +41,7 @@ class AdditiveLogistic final : public ActionRegression {
     Eigen::VectorXd x(weights_.size());
     for (std::size_t a = 0; a < q_hat.size(); ++a) {
       set(context, a, x);
-      q_hat[a] = sigmoid(weights_.dot(x));
+      q_hat[a] = logistic(weights_.dot(x));
     }
   }
 

@@ -11,6 +11,7 @@
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -78,7 +79,7 @@ std::vector<Influence> influences(std::size_t l, Stream& stream) {
 }
 
 /// What stands for a seed. Both policies choose each position alike, whatever the context.
-struct World {
+struct AipsWorld {
   std::vector<Influence> influence;
   std::vector<double> behavior;  // (behaviors, features)
   std::vector<double> mu, pi;    // (actions)
@@ -101,7 +102,7 @@ class Aips final : public Benchmark {
   }
 
   Trial run(const Rng& rng) const override {
-    const World world = make_world(rng);
+    const AipsWorld world = make_world(rng);
     return estimate(rng, world, draw(rng, world, 0), value(rng, world));
   }
 
@@ -116,7 +117,7 @@ class Aips final : public Benchmark {
     std::size_t behavior = 0;
   };
 
-  Log draw(const Rng& rng, const World& world, std::uint16_t session) const {
+  Log draw(const Rng& rng, const AipsWorld& world, std::uint16_t session) const {
     Log log;
     std::vector<double> expected(l_);
     std::vector<std::uint16_t> slate(l_);
@@ -136,7 +137,7 @@ class Aips final : public Benchmark {
     return log;
   }
 
-  World make_world(const Rng& rng) const {
+  AipsWorld make_world(const Rng& rng) const {
     Stream stream = rng.stream(Draw::kWorld, {});
     std::vector<Influence> influence = influences(l_, stream);
     std::vector<double> behavior = uniforms(stream, kBehaviors * d_, 0, 1);
@@ -159,7 +160,7 @@ class Aips final : public Benchmark {
   }
 
   /// Context, and how the user behaves: softmax of weighted |x c_b|, from broad to narrow.
-  User draw_user(const Rng& rng, const Turn& turn, const World& world) const {
+  User draw_user(const Rng& rng, const Turn& turn, const AipsWorld& world) const {
     Stream request = rng.stream(Draw::kRequest, turn);
     User user{normals(request, d_), std::vector<double>(kBehaviors)};
     for (std::size_t b = 0; b < kBehaviors; ++b) {
@@ -179,12 +180,12 @@ class Aips final : public Benchmark {
     for (std::uint16_t& a : slate) a = static_cast<std::uint16_t>(pick(p, stream.uniform()));
   }
 
-  void rewards(const World& world, const User& user, std::span<const std::uint16_t> slate,
+  void rewards(const AipsWorld& world, const User& user, std::span<const std::uint16_t> slate,
                std::span<double> out) const {
     std::vector<double> q(m_);
     world.base.at(user.context, q);
     for (std::size_t k = 0; k < l_; ++k) {
-      out[k] = 1 + sigmoid(q[slate[k]]);
+      out[k] = 1 + logistic(q[slate[k]]);
       for (std::size_t j = 0; j < l_; ++j)
         if (j != k && world.influence[user.behavior][k][j])
           out[k] += world.interaction(slate[k], slate[j]);
@@ -192,7 +193,7 @@ class Aips final : public Benchmark {
   }
 
   /// Of each position: exact over slates, behaviors and noise, for positions are chosen alone.
-  std::vector<double> value(const Rng& rng, const World& world) const {
+  std::vector<double> value(const Rng& rng, const AipsWorld& world) const {
     const Eigen::Map<const Eigen::VectorXd> pi(world.pi.data(), static_cast<Eigen::Index>(m_));
     const double pair = pi.dot(world.interaction * pi);
     std::vector<double> out(l_, 0.0), q(m_);
@@ -200,7 +201,7 @@ class Aips final : public Benchmark {
       const User user = draw_user(rng, {UserId{i}, 1, 0}, world);
       world.base.at(user.context, q);
       double own = 1;
-      for (std::size_t a = 0; a < m_; ++a) own += world.pi[a] * sigmoid(q[a]);
+      for (std::size_t a = 0; a < m_; ++a) own += world.pi[a] * logistic(q[a]);
       for (std::size_t k = 0; k < l_; ++k) {
         out[k] += own;
         for (std::size_t b = 0; b < kBehaviors; ++b) {
@@ -215,7 +216,7 @@ class Aips final : public Benchmark {
   }
 
   /// The weight of position k of round i over what behavior b lets it depend on.
-  double weight(const World& world, const Log& log, std::size_t i, std::size_t k,
+  double weight(const AipsWorld& world, const Log& log, std::size_t i, std::size_t k,
                 std::size_t b) const {
     double product = 1;
     for (std::size_t j = 0; j < l_; ++j)
@@ -223,7 +224,7 @@ class Aips final : public Benchmark {
     return product;
   }
 
-  Trial estimate(const Rng& rng, const World& world, const Log& log,
+  Trial estimate(const Rng& rng, const AipsWorld& world, const Log& log,
                  const std::vector<double>& values) const {
     const double truth = std::accumulate(values.begin(), values.end(), 0.0);
     std::vector<std::uint32_t> offsets(n_ + 1);
@@ -255,7 +256,7 @@ class Aips final : public Benchmark {
   }
 
   /// One position of a log by some behaviours. Args: reward: filled, borrowed by what is returned.
-  InfluenceProblem problem(const World& world, const Log& log, std::size_t k,
+  InfluenceProblem problem(const AipsWorld& world, const Log& log, std::size_t k,
                            std::span<const std::size_t> behaviors,
                            std::vector<double>& reward) const {
     InfluenceProblem out;
@@ -275,7 +276,7 @@ class Aips final : public Benchmark {
 
   /// Influence sets found in the log: one tree a position over the known ways to behave, from all
   /// positions to the nearest.
-  double adaptive(const Rng& rng, const World& world, const Log& log) const {
+  double adaptive(const Rng& rng, const AipsWorld& world, const Log& log) const {
     const std::vector<std::size_t> nested{0, 3, 4, 5};
     double sum = 0;
     for (std::size_t k = 0; k < l_; ++k) {
@@ -290,7 +291,7 @@ class Aips final : public Benchmark {
   }
 
   /// The published tree, which is given logs drawn anew and each position's true value.
-  double oracle(const Rng& rng, const World& world, const Log& log,
+  double oracle(const Rng& rng, const AipsWorld& world, const Log& log,
                 const std::vector<double>& values) const {
     const std::vector<std::size_t> all{0, 1, 2, 3, 4, 5};
     std::vector<Log> anew;

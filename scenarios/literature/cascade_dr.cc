@@ -36,7 +36,7 @@ struct CascadeDrConfig {
 };
 
 /// A log in columns, with what the estimators read.
-struct Log {
+struct CascadeLog {
   std::vector<std::uint32_t> offsets{0}, action;
   std::vector<double> context, reward;
   std::vector<double> behavior[3], evaluation[3];  // whole slate, item at position, prefix
@@ -66,7 +66,7 @@ class CascadeDr final : public Benchmark {
     std::vector<double> mu = logits, pi = logits;
     softmax(mu);
     softmax(pi, tilt);
-    const Log log = draw(rng, base, rewards, mu, pi);
+    const CascadeLog log = draw(rng, base, rewards, mu, pi);
     const double truth = value(rng, base, rewards, pi);
     return estimate(log, pi, truth);
   }
@@ -79,9 +79,9 @@ class CascadeDr final : public Benchmark {
     for (std::uint16_t& a : slate) a = static_cast<std::uint16_t>(pick(p, stream.uniform()));
   }
 
-  Log draw(const Rng& rng, const BilinearLogits& base, const SlateRewards& rewards,
-           std::span<const double> mu, std::span<const double> pi) const {
-    Log log;
+  CascadeLog draw(const Rng& rng, const BilinearLogits& base, const SlateRewards& rewards,
+                  std::span<const double> mu, std::span<const double> pi) const {
+    CascadeLog log;
     std::vector<std::uint16_t> slate(l_);
     std::vector<double> logits(m_), expected(l_);
     for (std::uint32_t i = 0; i < n_; ++i) {
@@ -125,7 +125,7 @@ class CascadeDr final : public Benchmark {
 
   /// q_hat of a position and those below, backwards: a tree a position on the context and the
   /// items down to it as numbers, weighted by the prefix, as published; not cross-fitted.
-  std::vector<double> q_hat(const Log& log, std::span<const double> pi) const {
+  std::vector<double> q_hat(const CascadeLog& log, std::span<const double> pi) const {
     std::vector<double> q(n_ * l_ * m_), target(n_), weight(n_), below(n_, 0.0);
     for (std::size_t k = l_; k-- > 0;) {
       const std::size_t width = d_ + k + 1;
@@ -152,7 +152,7 @@ class CascadeDr final : public Benchmark {
     return q;
   }
 
-  Trial estimate(const Log& log, std::span<const double> pi, double truth) const {
+  Trial estimate(const CascadeLog& log, std::span<const double> pi, double truth) const {
     const std::vector<double> q = q_hat(log, pi);
     std::vector<double> dist;
     for (std::size_t s = 0; s < n_ * l_; ++s) dist.insert(dist.end(), pi.begin(), pi.end());

@@ -7,6 +7,7 @@
 #include "scenarios/literature/makers.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
+#include "sim/core/scalars.h"
 #include "sim/slate.h"
 
 namespace rehearsal {
@@ -54,7 +55,7 @@ struct Examination {
 using Coefficients = std::vector<double>;  // (items, 1 + features)
 
 /// A log in columns.
-struct Log {
+struct DocumentLog {
   std::vector<double> context, relevance, reward;  // (n, d), (n, items), (n, length)
   std::vector<std::uint16_t> slate;                // (n, length)
   std::vector<double> mu, pi;                      // (n, length) of the item at its position
@@ -81,7 +82,7 @@ class EdDr final : public Benchmark {
     const std::vector<double> scores = normals(world, m_ * d_, deviation);
     const Coefficients liked = normals(world, m_ * (d_ + 1), c_.spread * deviation);
     const Examination truth = true_examination();
-    const Log log = draw(rng, scores, liked, truth);
+    const DocumentLog log = draw(rng, scores, liked, truth);
     return estimate(log, value(rng, liked, truth));
   }
 
@@ -95,7 +96,7 @@ class EdDr final : public Benchmark {
     std::vector<double> out(m_);
     for (std::size_t a = 0; a < m_; ++a) {
       const double* own = c.data() + a * (d_ + 1);
-      out[a] = sigmoid(std::inner_product(x.begin(), x.end(), own + 1, own[0]));
+      out[a] = logistic(std::inner_product(x.begin(), x.end(), own + 1, own[0]));
     }
     return out;
   }
@@ -110,9 +111,9 @@ class EdDr final : public Benchmark {
     return order;
   }
 
-  Log draw(const Rng& rng, std::span<const double> scores, const Coefficients& liked,
-           const Examination& truth) const {
-    Log log;
+  DocumentLog draw(const Rng& rng, std::span<const double> scores, const Coefficients& liked,
+                   const Examination& truth) const {
+    DocumentLog log;
     std::vector<double> logits;
     for (std::uint32_t i = 0; i < n_; ++i) {
       Stream request = rng.stream(Draw::kRequest, {UserId{i}, 0, 0});
@@ -205,7 +206,7 @@ class EdDr final : public Benchmark {
 
   /// By the likelihood of the clicks, which the published EM climbs too. Where relevance above
   /// matters, it is that of the fit before. Args: fold: what is left out of rounds dealt in turn.
-  Model fit(const Log& log, const std::string& assumed, std::size_t fold) const {
+  Model fit(const DocumentLog& log, const std::string& assumed, std::size_t fold) const {
     const std::size_t n_liked = m_ * (d_ + 1);
     Eigen::VectorXd x = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(n_liked + 3));
     x.tail(3).setConstant(-0.5);  // logs of both powers and of the attraction
@@ -229,7 +230,7 @@ class EdDr final : public Benchmark {
   }
 
   /// (n, length). Args: liked: empty before anything is fitted, when all is liked by half.
-  std::vector<double> relevance_above(const Log& log, const Coefficients& liked) const {
+  std::vector<double> relevance_above(const DocumentLog& log, const Coefficients& liked) const {
     std::vector<double> out;
     for (std::size_t i = 0; i < n_; ++i) {
       const std::vector<double> r = liked.empty()
@@ -245,7 +246,7 @@ class EdDr final : public Benchmark {
   }
 
   /// Minus the mean log likelihood, with a ridge that only keeps it finite.
-  double misfit(const Log& log, const std::string& assumed, std::size_t fold,
+  double misfit(const DocumentLog& log, const std::string& assumed, std::size_t fold,
                 std::span<const double> above, const Eigen::VectorXd& at,
                 Eigen::VectorXd& gradient) const {
     const double ridge = 1e-5, scale = 2 / static_cast<double>(n_ * l_);
@@ -261,7 +262,7 @@ class EdDr final : public Benchmark {
         double logit = at[own];
         for (std::size_t f = 0; f < d_; ++f)
           logit += x[f] * at[own + 1 + static_cast<Eigen::Index>(f)];
-        const double r = sigmoid(logit), p = std::min(e.at(k, x[0], above[s]) * r, 1 - 1e-9);
+        const double r = logistic(logit), p = std::min(e.at(k, x[0], above[s]) * r, 1 - 1e-9);
         sum -= scale * (log.reward[s] > 0 ? std::log(p) : std::log1p(-p));
         const double by_log_p = -scale * (log.reward[s] - p) / (1 - p);
         const double by_logit = by_log_p * (1 - r);
@@ -277,7 +278,7 @@ class EdDr final : public Benchmark {
     return sum;
   }
 
-  Trial estimate(const Log& log, double truth) const {
+  Trial estimate(const DocumentLog& log, double truth) const {
     std::vector<std::uint32_t> offsets(n_ + 1);
     for (std::size_t i = 0; i <= n_; ++i) offsets[i] = static_cast<std::uint32_t>(i * l_);
     SlateColumns slates;

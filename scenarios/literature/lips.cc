@@ -9,6 +9,7 @@
 #include "scenarios/literature/slate_abstraction.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -45,7 +46,7 @@ struct LipsConfig {
 
 /// Items of every slot: whether a user has an item's label is logistic in the context; the policies
 /// rank by a classifier of it that is off by noise.
-struct World {
+struct LipsWorld {
   std::vector<double> label;     // (length, items, 1 + features) coefficients of its logit
   std::vector<double> score;     // (length, items, 1 + features) of the classifier's
   std::vector<double> base;      // (length, items) reward without the label; 1 with it
@@ -64,7 +65,7 @@ class Lips final : public Benchmark {
   Trial run(const Rng& rng) const override {
     const Rng fixed(static_cast<std::uint64_t>(c_.world));
     Stream stream = fixed.stream(Draw::kWorld, {});
-    World world;
+    LipsWorld world;
     for (std::size_t s = 0; s < l_ * m_; ++s) {
       world.base.push_back(0.5 * stream.uniform());
       for (std::size_t f = 0; f <= d_; ++f) {
@@ -95,8 +96,8 @@ class Lips final : public Benchmark {
   }
 
   /// Appends (length, items) probabilities of both policies.
-  void add_policies(const World& world, std::span<const double> x, std::vector<double>& behavior,
-                    std::vector<double>& evaluation) const {
+  void add_policies(const LipsWorld& world, std::span<const double> x,
+                    std::vector<double>& behavior, std::vector<double>& evaluation) const {
     const std::vector<double> score = logits(world.score, x);
     const auto uniform = 1 / static_cast<double>(m_);
     for (std::size_t l = 0; l < l_; ++l) {
@@ -112,12 +113,12 @@ class Lips final : public Benchmark {
   }
 
   std::size_t n_felt() const { return l_ / 2; }
-  double neighbor(const World& world, std::size_t l, std::size_t a, std::size_t b) const {
+  double neighbor(const LipsWorld& world, std::size_t l, std::size_t a, std::size_t b) const {
     return world.neighbor[(l * m_ + a) * m_ + b];
   }
 
   /// Args: own: the slots' rewards, with or without the label.
-  double reward(const World& world, std::span<const std::uint16_t> slate,
+  double reward(const LipsWorld& world, std::span<const std::uint16_t> slate,
                 std::span<const double> own) const {
     const std::size_t felt = n_felt();
     if (c_.reward == "minmax")
@@ -132,7 +133,7 @@ class Lips final : public Benchmark {
     return c_.reward == "additive" ? sum + beside / static_cast<double>(l_ - 1) : sum;
   }
 
-  Log draw(const Rng& rng, const World& world) const {
+  Log draw(const Rng& rng, const LipsWorld& world) const {
     Log log;
     std::vector<double> own(n_felt());
     for (std::uint32_t i = 0; i < n_; ++i) {
@@ -148,7 +149,7 @@ class Lips final : public Benchmark {
       }
       for (std::size_t l = 0; l < own.size(); ++l) {
         const std::size_t s = l * m_ + slate[l];
-        own[l] = response.uniform() < sigmoid(label[s]) ? 1 : world.base[s];
+        own[l] = response.uniform() < logistic(label[s]) ? 1 : world.base[s];
       }
       log.reward.push_back(reward(world, slate, own) + c_.deviation * normal_from(response()));
       log.context.insert(log.context.end(), x.begin(), x.end());
@@ -158,21 +159,22 @@ class Lips final : public Benchmark {
   }
 
   /// Exact but for the contexts.
-  double value(const Rng& fixed, const World& world) const {
+  double value(const Rng& fixed, const LipsWorld& world) const {
     double sum = 0;
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(c_.truth_rounds); ++i) {
       Stream request = fixed.stream(Draw::kRequest, {UserId{i}, 1, 0});
       const std::vector<double> x = normals(request, d_);
       std::vector<double> behavior, pi, label = logits(world.label, x);
       add_policies(world, x, behavior, pi);
-      for (double& each : label) each = sigmoid(each);
+      for (double& each : label) each = logistic(each);
       sum += c_.reward == "minmax" ? extremes(world, pi, label) : sums(world, pi, label);
     }
     return sum / static_cast<double>(c_.truth_rounds);
   }
 
   /// E of the mean over slots, with what neighbours do.
-  double sums(const World& world, std::span<const double> pi, std::span<const double> label) const {
+  double sums(const LipsWorld& world, std::span<const double> pi,
+              std::span<const double> label) const {
     double own = 0, beside = 0;
     for (std::size_t l = 0; l < n_felt(); ++l)
       for (std::size_t b = 0; b < m_; ++b) {
@@ -189,7 +191,7 @@ class Lips final : public Benchmark {
   }
 
   /// E[max + min] of independent slots, from their distribution functions at every value there is.
-  double extremes(const World& world, std::span<const double> pi,
+  double extremes(const LipsWorld& world, std::span<const double> pi,
                   std::span<const double> label) const {
     std::vector<std::size_t> order(n_felt() * m_);
     std::iota(order.begin(), order.end(), std::size_t{0});

@@ -6,6 +6,7 @@
 #include "scenarios/literature/additive_logistic.h"
 #include "scenarios/literature/makers.h"
 #include "scenarios/literature/slate_rewards.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -92,7 +93,7 @@ class ObpBandit final : public Benchmark {
       Stream request = rng.stream(Draw::kRequest, turn);
       const std::vector<double> x = normals(request, d_);
       base.at(x, q);
-      for (double& each : q) each = sigmoid(each);
+      for (double& each : q) each = logistic(each);
       mu = q;
       softmax(mu, c_.beta);
       const std::size_t a = pick(mu, rng.stream(Draw::kPolicy, turn).uniform());

@@ -3,6 +3,7 @@
 #include "analysis/slate_estimators.h"
 #include "scenarios/literature/makers.h"
 #include "scenarios/literature/slate_rewards.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -24,7 +25,7 @@ struct ObpSlateConfig {
 };
 
 /// The three kinds of probabilities of a log's rows.
-struct Rows {
+struct SlateRows {
   std::vector<double> slate, item_position, cascade;
 };
 
@@ -50,7 +51,7 @@ class ObpSlate final : public Benchmark {
     rewards.interaction = symmetric_normals(world, m_, c_.deviation);
     std::vector<double> reward, logits(m_), expected(l_), value(n_slates_);
     std::vector<std::uint32_t> offsets{0};
-    Rows logged, by_policy[2];
+    SlateRows logged, by_policy[2];
     double truths[3] = {0, 0, 0};  // uniform, optimal, anti-optimal
     const double one = 1 / static_cast<double>(n_);
     for (std::uint32_t i = 0; i < n_; ++i) {
@@ -82,7 +83,7 @@ class ObpSlate final : public Benchmark {
     return {slates_.data() + s * l_, l_};
   }
 
-  void add_uniform(Rows& rows) const {
+  void add_uniform(SlateRows& rows) const {
     double prefix = 1;
     for (std::size_t k = 0; k < l_; ++k) {
       rows.slate.push_back(1 / static_cast<double>(n_slates_));
@@ -91,12 +92,12 @@ class ObpSlate final : public Benchmark {
     }
   }
 
-  /// Plackett-Luce with logits scale * sigmoid(logits), all slates enumerated.
+  /// Plackett-Luce with logits scale * logistic(logits), all slates enumerated.
   /// Returns: its expected reward.
   double add_policy(std::span<const double> logits, double scale, std::size_t shown,
-                    std::span<const double> value, Rows& rows) const {
+                    std::span<const double> value, SlateRows& rows) const {
     std::vector<double> weight(m_), marginal(l_, 0.0), prefix(l_);
-    for (std::size_t a = 0; a < m_; ++a) weight[a] = scale * sigmoid(logits[a]);
+    for (std::size_t a = 0; a < m_; ++a) weight[a] = scale * logistic(logits[a]);
     softmax(weight);
     double total = 0;
     const std::span<const std::uint16_t> own = slate(shown);
@@ -119,7 +120,8 @@ class ObpSlate final : public Benchmark {
   /// Each policy's estimates, whether an estimator says the wrong sign of its gain over uniform
   /// slates, and whether it misses by more than 0.05 (1 or 0 where the truth is 0).
   Trial estimate(std::span<const std::uint32_t> offsets, std::span<const double> reward,
-                 const Rows& logged, const Rows (&by_policy)[2], const double (&truths)[3]) const {
+                 const SlateRows& logged, const SlateRows (&by_policy)[2],
+                 const double (&truths)[3]) const {
     Trial trial, signs;
     for (std::size_t p = 0; p < 2; ++p) {
       SlateColumns columns;

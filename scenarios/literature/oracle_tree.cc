@@ -12,17 +12,17 @@ namespace {
 
 constexpr double kNoise = 0.3;  // of a candidate's bias
 
-using Rows = std::vector<std::uint32_t>;
+using Members = std::vector<std::uint32_t>;
 
 /// Sums of weighted rewards and of their squares.
-struct Sums {
+struct NodeSums {
   double sum = 0, square = 0;
 
   void add(double term) {
     sum += term;
     square += term * term;
   }
-  Sums& operator+=(const Sums& other) {
+  NodeSums& operator+=(const NodeSums& other) {
     sum += other.sum;
     square += other.square;
     return *this;
@@ -33,8 +33,8 @@ double term(const InfluenceProblem& log, std::uint32_t i, Eigen::Index candidate
   return log.weights(i, candidate) * log.reward[i];
 }
 
-Sums sums_of(const InfluenceProblem& log, const Rows& rows, Eigen::Index candidate) {
-  Sums out;
+NodeSums sums_of(const InfluenceProblem& log, const Members& rows, Eigen::Index candidate) {
+  NodeSums out;
   for (const std::uint32_t i : rows) out.add(term(log, i, candidate));
   return out;
 }
@@ -57,7 +57,7 @@ class Grower {
     total_.resize(logs_.size());
     std::vector<Choice> choices;
     for (Eigen::Index c = 0; c < n_candidates(); ++c) {
-      std::vector<Sums> sums;
+      std::vector<NodeSums> sums;
       for (std::size_t j = 0; j < logs_.size(); ++j)
         sums.push_back(sums_of(*logs_[j], root.rows[j], c));
       choices.push_back({squared_error(sums), c});
@@ -73,7 +73,7 @@ class Grower {
  private:
   /// Rows of each log, the one that is estimated first.
   struct Node {
-    std::vector<Rows> rows;
+    std::vector<Members> rows;
     Eigen::Index candidate = 0;
     std::size_t depth = 0;
   };
@@ -86,14 +86,14 @@ class Grower {
   Eigen::Index n_candidates() const { return logs_[0]->weights.cols(); }
   double n() const { return static_cast<double>(logs_[0]->reward.size()); }
 
-  double variance(const Sums& sums) const {
+  double variance(const NodeSums& sums) const {
     return (sums.square - sums.sum * sums.sum / n()) / (n() - 1) / n();
   }
 
   /// Of an estimate by its sums in each log.
-  double squared_error(std::span<const Sums> sums) {
+  double squared_error(std::span<const NodeSums> sums) {
     double mean = 0;
-    for (const Sums& each : sums.subspan(1)) mean += each.sum;
+    for (const NodeSums& each : sums.subspan(1)) mean += each.sum;
     const double bias = mean / (n() * static_cast<double>(sums.size() - 1)) - value_;
     const double noised = bias + kNoise * std::abs(bias) * normal_from(stream_());
     return noised * noised + std::max(variance(sums[0]), least_variance_);
@@ -107,7 +107,7 @@ class Grower {
       if (node.rows[0].size() < 2 * options_.least_rounds || node.depth == options_.depth) continue;
       double best = squared_error(total_);
       std::vector<Node> halves;
-      std::vector<Sums> totals;
+      std::vector<NodeSums> totals;
       for (std::size_t split = 0; split < options_.n_splits; ++split)
         try_split(node, best, halves, totals);
       if (halves.empty()) continue;
@@ -118,11 +118,11 @@ class Grower {
 
   /// Takes the split and its two candidates where they beat the best so far.
   void try_split(const Node& node, double& best, std::vector<Node>& halves,
-                 std::vector<Sums>& totals) {
+                 std::vector<NodeSums>& totals) {
     const InfluenceProblem& log = *logs_[0];
     const auto feature = static_cast<Eigen::Index>(
         index_below(stream_(), static_cast<std::uint64_t>(log.features.cols())));
-    Rows sorted = node.rows[0];
+    Members sorted = node.rows[0];
     std::sort(sorted.begin(), sorted.end(), [&](std::uint32_t a, std::uint32_t b) {
       return log.features(a, feature) < log.features(b, feature);
     });
@@ -134,8 +134,8 @@ class Grower {
     const double threshold =
         (log.features(sorted[at - 1], feature) + log.features(sorted[at], feature)) / 2;
     Node sides[2];
-    std::vector<std::vector<Sums>> sums[2];  // [side][log][candidate]
-    std::vector<Sums> others = total_;       // outside the node
+    std::vector<std::vector<NodeSums>> sums[2];  // [side][log][candidate]
+    std::vector<NodeSums> others = total_;       // outside the node
     for (Node& side : sides) {
       side.depth = node.depth + 1;
       side.rows.resize(logs_.size());
@@ -143,7 +143,7 @@ class Grower {
     for (std::size_t j = 0; j < logs_.size(); ++j) {
       for (const std::uint32_t i : node.rows[j])
         sides[logs_[j]->features(i, feature) < threshold ? 0 : 1].rows[j].push_back(i);
-      const Sums own = sums_of(*logs_[j], node.rows[j], node.candidate);
+      const NodeSums own = sums_of(*logs_[j], node.rows[j], node.candidate);
       others[j].sum -= own.sum;
       others[j].square -= own.square;
       for (int side = 0; side < 2; ++side) {
@@ -154,7 +154,7 @@ class Grower {
     }
     for (Eigen::Index a = 0; a < n_candidates(); ++a)
       for (Eigen::Index b = 0; b < n_candidates(); ++b) {
-        std::vector<Sums> with = others;
+        std::vector<NodeSums> with = others;
         for (std::size_t j = 0; j < logs_.size(); ++j) {
           with[j] += sums[0][j][static_cast<std::size_t>(a)];
           with[j] += sums[1][j][static_cast<std::size_t>(b)];
@@ -173,7 +173,7 @@ class Grower {
   double value_;
   InfluenceOptions options_;
   Stream& stream_;
-  std::vector<Sums> total_;  // of each log, by the candidates chosen so far
+  std::vector<NodeSums> total_;  // of each log, by the candidates chosen so far
   double least_variance_ = 0;
 };
 

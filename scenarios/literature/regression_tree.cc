@@ -9,7 +9,7 @@ namespace rehearsal {
 
 namespace {
 
-struct Sums {
+struct SplitSums {
   double weight = 0, target = 0;
 
   void add(const RegressionRows& rows, std::uint32_t row, double sign = 1) {
@@ -31,7 +31,7 @@ double at(const RegressionRows& rows, std::uint32_t row, std::size_t feature) {
 }
 
 Split best_split(const RegressionRows& rows, const std::vector<std::uint32_t>& members) {
-  Sums all;
+  SplitSums all;
   for (const std::uint32_t row : members) all.add(rows, row);
   const double least = all.gain() * (1 + 1e-12);  // less is rounding
   Split best;
@@ -40,7 +40,7 @@ Split best_split(const RegressionRows& rows, const std::vector<std::uint32_t>& m
     for (std::size_t i = 0; i < members.size(); ++i)
       sorted[i] = {at(rows, members[i], f), members[i]};
     std::sort(sorted.begin(), sorted.end());
-    Sums left, right = all;
+    SplitSums left, right = all;
     for (std::size_t i = 0; i + 1 < sorted.size(); ++i) {
       left.add(rows, sorted[i].second);
       right.add(rows, sorted[i].second, -1);
@@ -67,7 +67,7 @@ std::size_t RegressionTree::grow(const RegressionRows& rows, std::vector<std::ui
                                  std::size_t depth) {
   const std::size_t index = nodes_.size();
   nodes_.emplace_back();
-  Sums sums;
+  SplitSums sums;
   for (const std::uint32_t row : members) sums.add(rows, row);
   nodes_[index].value = sums.target / sums.weight;
   if (depth == 0) return index;

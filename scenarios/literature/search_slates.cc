@@ -45,7 +45,7 @@ struct SearchSlatesConfig {
 };
 
 /// What stands for a seed: documents, query by query, and what is made of them.
-struct World {
+struct SearchWorld {
   std::vector<double> features;       // (queries, docs, 2 features): address, then text
   std::vector<double> gain;           // (queries, docs) 2^grade - 1
   std::vector<double> best;           // (queries) largest discounted gain of a ranking
@@ -54,7 +54,7 @@ struct World {
 };
 
 /// Rounds as estimators read them.
-struct Log {
+struct SearchLog {
   std::vector<std::uint32_t> query;  // (n)
   std::vector<std::uint16_t> slate;  // (n, length) places in the query's `order`
   std::vector<double> value[2];      // (n) of each metric
@@ -83,16 +83,16 @@ class SearchSlates final : public Benchmark {
   }
 
   Trial run(const Rng& rng) const override {
-    const World world = make_world(rng);
-    const Log log = draw(rng, world);
+    const SearchWorld world = make_world(rng);
+    const SearchLog log = draw(rng, world);
     Trial trial;
     for (std::size_t metric = 0; metric < 2; ++metric) estimate(world, log, metric, trial);
     return trial;
   }
 
  private:
-  World make_world(const Rng& rng) const {
-    World world;
+  SearchWorld make_world(const Rng& rng) const {
+    SearchWorld world;
     std::vector<double> grade;
     for (std::uint32_t q = 0; q < n_queries_; ++q) {
       Stream stream = rng.stream(Draw::kWorld, {UserId{q}});
@@ -120,8 +120,8 @@ class SearchSlates final : public Benchmark {
   }
 
   /// Documents' grades by some of their features, as fitted to all of them.
-  std::vector<double> scores(const World& world, std::span<const double> grade, std::size_t first,
-                             const std::string& how) const {
+  std::vector<double> scores(const SearchWorld& world, std::span<const double> grade,
+                             std::size_t first, const std::string& how) const {
     std::vector<double> x;
     for (std::size_t j = 0; j < grade.size(); ++j)
       x.insert(x.end(), world.features.begin() + static_cast<std::ptrdiff_t>(2 * d_ * j + first),
@@ -152,7 +152,8 @@ class SearchSlates final : public Benchmark {
     return out;
   }
 
-  void rank(std::span<const double> logger, std::span<const double> target, World& world) const {
+  void rank(std::span<const double> logger, std::span<const double> target,
+            SearchWorld& world) const {
     for (std::size_t q = 0; q < n_queries_; ++q) {
       const auto order_by = [&](std::span<const double> score) {
         std::vector<std::uint16_t> order(m_);
@@ -170,7 +171,7 @@ class SearchSlates final : public Benchmark {
   }
 
   /// NDCG or ERR of a ranking. Args: slate: places in the query's order.
-  double value(const World& world, std::size_t q, std::span<const std::uint16_t> slate,
+  double value(const SearchWorld& world, std::size_t q, std::span<const std::uint16_t> slate,
                std::size_t metric) const {
     double sum = 0, left = 1;
     for (std::size_t k = 0; k < slate.size(); ++k) {
@@ -182,7 +183,7 @@ class SearchSlates final : public Benchmark {
     return metric == 1 ? sum : world.best[q] > 0 ? sum / world.best[q] : 0;
   }
 
-  Log draw(const Rng& rng, const World& world) const {
+  SearchLog draw(const Rng& rng, const SearchWorld& world) const {
     const RowMatrix& inverse = gamma_inverse();
     const auto cell = [&](std::size_t k, std::uint16_t place) {
       return static_cast<Eigen::Index>(k * m_ + place);
@@ -190,7 +191,7 @@ class SearchSlates final : public Benchmark {
     std::vector<std::uint16_t> ids(m_), slate(l_);
     std::iota(ids.begin(), ids.end(), std::uint16_t{0});
     std::vector<double> prefix(l_);
-    Log log;
+    SearchLog log;
     for (std::uint32_t i = 0; i < n_; ++i) {
       const Turn turn{UserId{i}, 0, 0};
       const std::uint32_t q = index_below(rng.stream(Draw::kRequest, turn)(), n_queries_);
@@ -212,7 +213,7 @@ class SearchSlates final : public Benchmark {
     return log;
   }
 
-  std::span<const std::uint16_t> target_of(const World& world, std::size_t q) const {
+  std::span<const std::uint16_t> target_of(const SearchWorld& world, std::size_t q) const {
     return std::span(world.target).subspan(q * l_, l_);
   }
 
@@ -227,7 +228,8 @@ class SearchSlates final : public Benchmark {
     return inverse_;
   }
 
-  void estimate(const World& world, const Log& log, std::size_t metric, Trial& trial) const {
+  void estimate(const SearchWorld& world, const SearchLog& log, std::size_t metric,
+                Trial& trial) const {
     std::vector<double> of_target;
     for (std::size_t q = 0; q < n_queries_; ++q)
       of_target.push_back(value(world, q, target_of(world, q), metric));
@@ -260,7 +262,7 @@ class SearchSlates final : public Benchmark {
   }
 
   /// The target's rankings by a model of logged ones, from what stands on each rank: (queries).
-  std::vector<double> predicted(const World& world, const Log& log, std::size_t metric,
+  std::vector<double> predicted(const SearchWorld& world, const SearchLog& log, std::size_t metric,
                                 const std::string& how) const {
     const std::size_t n = std::min(n_, static_cast<std::size_t>(c_.training));
     std::vector<double> x, z;

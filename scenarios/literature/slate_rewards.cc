@@ -5,22 +5,15 @@
 
 #include "sim/core/draws.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
-
-std::vector<double> normals(Stream& stream, std::size_t n, double deviation) {
-  std::vector<double> out(n);
-  for (double& each : out) each = deviation * normal_from(stream());
-  return out;
-}
 
 std::vector<double> uniforms(Stream& stream, std::size_t n, double low, double high) {
   std::vector<double> out(n);
   for (double& each : out) each = low + (high - low) * stream.uniform();
   return out;
 }
-
-double sigmoid(double logit) { return 1 / (1 + std::exp(-logit)); }
 
 void softmax(std::span<double> logits, double scale) {
   double largest = scale * logits[0], sum = 0;
@@ -76,7 +69,7 @@ void SlateRewards::expected(std::span<const double> logits, std::span<const std:
       const double distance = static_cast<double>(j < k ? k - j : j - k);
       logit += additive ? interaction(slate[k], slate[j]) : -logits[slate[j]] / (distance + 1);
     }
-    out[k] = sigmoid(logit);
+    out[k] = logistic(logit);
   }
 }
 

@@ -6,16 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "sim/core/draws.h"
 #include "sim/core/rng.h"
 #include "sim/core/types.h"
 
 namespace rehearsal {
 
-/// Standard normal numbers, one word each.
-std::vector<double> normals(Stream& stream, std::size_t n, double deviation = 1);
 /// Uniform numbers in (low, high).
 std::vector<double> uniforms(Stream& stream, std::size_t n, double low, double high);
-double sigmoid(double logit);
 /// exp(scale * logit) / sum, in place.
 void softmax(std::span<double> logits, double scale = 1);
 /// The index that a uniform number in (0, 1) picks from probabilities.

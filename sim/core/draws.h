@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "sim/core/normal.h"
 #include "sim/core/rng.h"
@@ -22,5 +24,15 @@ inline std::uint64_t words_below(double p) {
 
 /// A standard normal number from one word.
 inline double normal_from(std::uint32_t word) { return normal_quantile(Stream::to_uniform(word)); }
+
+/// The next n of them.
+inline std::vector<double> normals(Stream& stream, std::size_t n, double deviation = 1) {
+  std::vector<double> out(n);
+  for (double& each : out) each = deviation * normal_from(stream());
+  return out;
+}
+inline std::vector<double> normals(Stream&& stream, std::size_t n, double deviation = 1) {
+  return normals(stream, n, deviation);
+}
 
 }  // namespace rehearsal

@@ -26,21 +26,21 @@ void philox_scalar(const PhiloxKey& key, const PhiloxCounters& counters, std::si
 
 namespace {
 
-#define REHEARSAL_AVX2 __attribute__((target("avx2"), always_inline)) inline
+#define REHEARSAL_PHILOX_INLINE __attribute__((target("avx2"), always_inline)) inline
 
 struct Lanes {
   __m256i word[4];
 };
 
 /// Low and high halves of 8 products of 32 bits.
-REHEARSAL_AVX2 void multiply(__m256i a, __m256i factor, __m256i& low, __m256i& high) {
+REHEARSAL_PHILOX_INLINE void multiply(__m256i a, __m256i factor, __m256i& low, __m256i& high) {
   const __m256i even = _mm256_mul_epu32(a, factor);
   const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), factor);
   low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
   high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
 }
 
-REHEARSAL_AVX2 void one_round(Lanes& lanes, __m256i key_0, __m256i key_1) {
+REHEARSAL_PHILOX_INLINE void one_round(Lanes& lanes, __m256i key_0, __m256i key_1) {
   __m256i low_0, high_0, low_1, high_1;
   multiply(lanes.word[0], _mm256_set1_epi32(static_cast<int>(PHILOX_M4x32_0)), low_0, high_0);
   multiply(lanes.word[2], _mm256_set1_epi32(static_cast<int>(PHILOX_M4x32_1)), low_1, high_1);
@@ -50,12 +50,12 @@ REHEARSAL_AVX2 void one_round(Lanes& lanes, __m256i key_0, __m256i key_1) {
   lanes.word[3] = low_0;
 }
 
-REHEARSAL_AVX2 __m256i load(const std::uint32_t* from) {
+REHEARSAL_PHILOX_INLINE __m256i load(const std::uint32_t* from) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
 }
 
 /// Writes block after block: the transpose of 8 lanes of 4 words.
-REHEARSAL_AVX2 void store(const Lanes& lanes, std::uint32_t* out) {
+REHEARSAL_PHILOX_INLINE void store(const Lanes& lanes, std::uint32_t* out) {
   const __m256i a = _mm256_unpacklo_epi32(lanes.word[0], lanes.word[1]);
   const __m256i b = _mm256_unpackhi_epi32(lanes.word[0], lanes.word[1]);
   const __m256i c = _mm256_unpacklo_epi32(lanes.word[2], lanes.word[3]);
@@ -73,8 +73,8 @@ REHEARSAL_AVX2 void store(const Lanes& lanes, std::uint32_t* out) {
 
 /// 8 G blocks. Two groups at a time hide the latency of the multiplications.
 template <int G>
-REHEARSAL_AVX2 void blocks(const PhiloxKey& key, const PhiloxCounters& counters, std::size_t first,
-                           std::uint32_t* out) {
+REHEARSAL_PHILOX_INLINE void blocks(const PhiloxKey& key, const PhiloxCounters& counters,
+                                    std::size_t first, std::uint32_t* out) {
   Lanes lanes[G];
 #pragma GCC unroll 2
   for (int g = 0; g < G; ++g) {
@@ -115,7 +115,7 @@ __attribute__((target("avx2"))) void philox_avx2(const PhiloxKey& key,
   std::copy_n(words, 4 * (n - i), out + 4 * i);
 }
 
-#undef REHEARSAL_AVX2
+#undef REHEARSAL_PHILOX_INLINE
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace {
 // Eight floats; without AVX2 the compiler makes two halves of it, with the same results.
 typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
 
-constexpr std::size_t kLanes = 8;
+constexpr std::size_t kWidth = 8;
 constexpr std::size_t kBlockK = 256;  // rows of b whose tile stays in the first-level cache
 
 /// The element (0, 0) of a tile of c and what it takes: rows of a, columns of b.
@@ -31,7 +31,7 @@ template <std::size_t Rows, std::size_t Vectors>
   for (std::size_t i = 0; i < Rows; ++i)
     for (std::size_t v = 0; v < Vectors; ++v)
       sum[i][v] =
-          tile.add ? *reinterpret_cast<const Eight*>(tile.c + i * tile.n + v * kLanes) : Eight{};
+          tile.add ? *reinterpret_cast<const Eight*>(tile.c + i * tile.n + v * kWidth) : Eight{};
   const float* a = tile.a;
   const float* b = tile.b;
   for (std::size_t k = 0; k < tile.k; ++k, a += tile.a_column, b += tile.n)
@@ -39,10 +39,10 @@ template <std::size_t Rows, std::size_t Vectors>
     for (std::size_t i = 0; i < Rows; ++i)
 #pragma GCC unroll 2
       for (std::size_t v = 0; v < Vectors; ++v)
-        sum[i][v] += a[i * tile.a_row] * *reinterpret_cast<const Eight*>(b + v * kLanes);
+        sum[i][v] += a[i * tile.a_row] * *reinterpret_cast<const Eight*>(b + v * kWidth);
   for (std::size_t i = 0; i < Rows; ++i)
     for (std::size_t v = 0; v < Vectors; ++v)
-      *reinterpret_cast<Eight*>(tile.c + i * tile.n + v * kLanes) = sum[i][v];
+      *reinterpret_cast<Eight*>(tile.c + i * tile.n + v * kWidth) = sum[i][v];
 }
 
 /// Rows x 1 elements: what is left of a row of c.
@@ -93,8 +93,8 @@ template <std::size_t Vectors>
       tile.c += columns;
     };
     std::size_t j = 0;
-    for (; j + 2 * kLanes <= n; j += 2 * kLanes, move(2 * kLanes)) column_strip<2>(tile, m);
-    for (; j + kLanes <= n; j += kLanes, move(kLanes)) column_strip<1>(tile, m);
+    for (; j + 2 * kWidth <= n; j += 2 * kWidth, move(2 * kWidth)) column_strip<2>(tile, m);
+    for (; j + kWidth <= n; j += kWidth, move(kWidth)) column_strip<1>(tile, m);
     for (; j < n; ++j, move(1)) column_strip<0>(tile, m);
   }
 }

@@ -5,9 +5,10 @@
 namespace rehearsal {
 
 std::string version() {
+  std::string text = REHEARSAL_VERSION;
   const std::string commit = REHEARSAL_COMMIT;
-  const std::string numbers = REHEARSAL_VERSION;
-  return commit.empty() ? numbers : numbers + "+" + commit;
+  if (!commit.empty()) text.append("+").append(commit);
+  return text;
 }
 
 }  // namespace rehearsal

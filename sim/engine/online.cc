@@ -1,6 +1,7 @@
 #include "sim/engine/online.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <limits>
 
@@ -22,8 +23,41 @@ struct Sums {
 
 /// What the best pages earn, wave by wave of users: of the first contender's requests.
 struct BestWaves {
-  std::vector<std::uint64_t> turns;  // fingerprint of who came, and for which time
-  std::vector<double> best;
+  std::vector<std::uint64_t> turns;       // fingerprint of who came, and for which time
+  std::vector<std::vector<double>> best;  // (waves, who came)
+};
+
+/// Regret summed by user, and the moments of those sums, kept up round by round.
+class UserRegret {
+ public:
+  explicit UserRegret(std::size_t n_users) : regret_(n_users), rounds_(n_users) {}
+
+  void add(std::uint32_t user, double regret) {
+    double& r = regret_[user];
+    double& n = rounds_[user];
+    if (n == 0) ++came_;
+    rr_ += regret * (2 * r + regret);
+    rn_ += r + (n + 1) * regret;
+    nn_ += 2 * n + 1;
+    r += regret;
+    n += 1;
+    sum_ += regret;
+    all_ += 1;
+  }
+
+  double standard_error() const {
+    if (came_ < 2) return 0;
+    const double mean = sum_ / all_;
+    const double squares = rr_ - 2 * mean * rn_ + mean * mean * nn_;
+    return std::sqrt(std::max(squares, 0.0) * came_ / (came_ - 1));
+  }
+
+  std::vector<double> take() { return std::move(regret_); }
+
+ private:
+  std::vector<double> regret_, rounds_;  // (n_users)
+  double rr_ = 0, rn_ = 0, nn_ = 0;      // sums of squares and products over users
+  double sum_ = 0, all_ = 0, came_ = 0;
 };
 
 /// One contender's experiment. Users take turns, so that those who stand in one wave differ.
@@ -38,7 +72,8 @@ class Experiment {
         options_(options),
         metric_(metrics().at(options.metric)),
         progress_(start_progress(users, rng, 0, world.n_users(), kLiveSession)),
-        waves_(waves) {
+        waves_(waves),
+        regret_(world.n_users()) {
     std::fill(progress_.left.begin(), progress_.left.end(),
               std::numeric_limits<std::uint32_t>::max());
   }
@@ -56,6 +91,7 @@ class Experiment {
         options_.progress->update("online " + arm_.name,
                                   static_cast<double>(b + 1) / options_.n_batches, "");
     }
+    curve.user_regret = regret_.take();
     return curve;
   }
 
@@ -78,6 +114,7 @@ class Experiment {
     curve.expected.push_back(sums.expected);
     curve.sampled.push_back(sums.sampled);
     curve.best.push_back(sums.best);
+    curve.standard_error.push_back(regret_.standard_error());
     return all;
   }
 
@@ -103,18 +140,19 @@ class Experiment {
       append(part.pages, all.pages);
       append(part.responses, all.responses);
     }
-    double best = 0;
-    for (const Sums& each : of_round) {
-      sums.expected += each.expected;
-      sums.sampled += each.sampled;
-      best += each.best;
-    }
+    std::vector<double> best;
+    for (const Sums& each : of_round) best.push_back(each.best);
     if (known) best = waves_.best[wave_];
+    for (std::size_t k = 0; k < at.size(); ++k) {
+      sums.expected += of_round[k].expected;
+      sums.sampled += of_round[k].sampled;
+      sums.best += best[k];
+      regret_.add(at[k], best[k] - of_round[k].expected);
+    }
     if (wave_ == waves_.turns.size()) {
       waves_.turns.push_back(turns);
-      waves_.best.push_back(best);
+      waves_.best.push_back(std::move(best));
     }
-    sums.best += best;
     ++wave_;
   }
 
@@ -171,6 +209,7 @@ class Experiment {
   const Metric& metric_;
   Progress progress_;
   BestWaves& waves_;
+  UserRegret regret_;
   std::size_t wave_ = 0;
   std::uint32_t next_ = 0;  // user whose turn it is
 };

@@ -31,10 +31,12 @@ struct OnlineOptions {
 
 /// What came of one contender, batch by batch; sums over a batch's rounds.
 struct OnlineCurve {
-  std::vector<std::uint64_t> rounds;  // (n_batches) users who never return leave fewer
-  std::vector<double> expected;       // (n_batches) exact, of the pages shown
-  std::vector<double> sampled;        // (n_batches) what users did
-  std::vector<double> best;           // (n_batches) exact, of the best pages for the same requests
+  std::vector<std::uint64_t> rounds;   // (n_batches) users who never return leave fewer
+  std::vector<double> expected;        // (n_batches) exact, of the pages shown
+  std::vector<double> sampled;         // (n_batches) what users did
+  std::vector<double> best;            // (n_batches) exact, of the best pages for the same requests
+  std::vector<double> standard_error;  // (n_batches) of regret(), users as the unit
+  std::vector<double> user_regret;     // (n_users) in the end; 0 of those who never came
 
   /// Cumulated best - expected. Returns: (n_batches).
   std::vector<double> regret() const;
@@ -44,7 +46,11 @@ struct OnlineCurve {
 /// numbers), from session kLiveSession on, and learns from batch b before it serves batch
 /// b + 1 + delay. Users take turns: a batch is the next batch_rounds of them, over and over. A
 /// policy does not change within a batch.
-/// Raises: Error(kInput) when the users have no closed form of the metric.
+///
+/// Standard errors are of a sum over so many rounds of users drawn anew, by the delta method: sqrt(
+/// n / (n - 1) sum_u (regret_u - regret / rounds * rounds_u)^2) over the n users who came. They
+/// hold for what was learnt in this course, whose own luck is not in them. Raises: Error(kInput)
+/// when the users have no closed form of the metric.
 std::vector<OnlineCurve> run_online(const World& world, const UserModel& users,
                                     const std::vector<OnlineArm>& arms, const Rng& rng,
                                     const OnlineOptions& options);

@@ -30,14 +30,14 @@ std::vector<char> image_of(const std::string& file, const RowMatrixF& labels) {
   return image.finish();
 }
 
-struct Manifest {
+struct LabelList {
   std::vector<LabelHead> heads;
   std::string teacher;
   std::vector<LabelShard> shards;
 };
 
-Manifest parse(const Json& json) {
-  Manifest manifest;
+LabelList parse_labels(const Json& json) {
+  LabelList manifest;
   json.at("teacher").get_to(manifest.teacher);
   for (const Json& head : json.at("heads"))
     manifest.heads.push_back({head.at("name"), head.at("regression")});
@@ -47,8 +47,8 @@ Manifest parse(const Json& json) {
   return manifest;
 }
 
-Manifest read_manifest(const std::filesystem::path& folder) {
-  return read_json_file(folder / kManifest, kSchema, "a list of labels", parse);
+LabelList read_list(const std::filesystem::path& folder) {
+  return read_json_file(folder / kManifest, kSchema, "a list of labels", parse_labels);
 }
 
 RowMatrixF read_shard(const std::filesystem::path& file, const LabelShard& shard,
@@ -125,7 +125,7 @@ void LabelWriter::finish() {
 }
 
 LabelSource open_labels(const std::filesystem::path& folder) {
-  const auto manifest = std::make_shared<const Manifest>(read_manifest(folder));
+  const auto manifest = std::make_shared<const LabelList>(read_list(folder));
   return {manifest->heads, manifest->teacher, [folder, manifest](std::size_t shard) {
             if (shard >= manifest->shards.size())
               throw Error(ErrorKind::kInput,

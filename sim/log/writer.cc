@@ -14,14 +14,14 @@ namespace rehearsal {
 
 using namespace log_format;
 
-namespace {
-
 /// A dataset as one shard holds it.
 struct Extent {
   hdf5::Number number = hdf5::Number::kU8;
   hdf5::Shape shape;
 };
 using Extents = std::map<std::string, Extent>;
+
+namespace {
 
 Rows rows_of_batch(const LogBatch& batch) {
   return {batch.size(), batch.requests.module.size(), batch.requests.candidate.size(),

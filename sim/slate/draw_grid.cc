@@ -60,10 +60,10 @@ bool resolves(const Beta& beta, double from, double to) {
          std::abs(log_density(beta, from) - log_density(beta, to)) <= kDrop;
 }
 
-using Interval = DrawGrid::Interval;
+using Cell = DrawGrid::Interval;
 
 /// Panels that resolve one density, outward from its mode.
-void add_intervals(const Beta& beta, std::vector<Interval>& intervals) {
+void add_intervals(const Beta& beta, std::vector<Cell>& intervals) {
   for (const double direction : {-1.0, 1.0}) {
     double from = std::log(beta.a / beta.b);
     double width = 1;
@@ -78,15 +78,15 @@ void add_intervals(const Beta& beta, std::vector<Interval>& intervals) {
 }
 
 /// Panels none of which is wider than any interval it meets; gaps stay gaps.
-std::vector<Interval> merge(std::vector<Interval> intervals) {
+std::vector<Cell> merge(std::vector<Cell> intervals) {
   std::sort(intervals.begin(), intervals.end(),
-            [](const Interval& a, const Interval& b) { return a.start < b.start; });
-  std::vector<Interval> panels;
+            [](const Cell& a, const Cell& b) { return a.start < b.start; });
+  std::vector<Cell> panels;
   double at = intervals.front().start;
   while (true) {
     double next = INFINITY;
     double later = INFINITY;
-    for (const Interval& interval : intervals) {
+    for (const Cell& interval : intervals) {
       if (interval.start > at) later = std::min(later, interval.start);
       if (interval.start >= next) break;
       if (interval.end <= at || (interval.start > at && next == INFINITY)) continue;
@@ -104,15 +104,15 @@ std::vector<Interval> merge(std::vector<Interval> intervals) {
 
 }  // namespace
 
-DrawGrid::DrawGrid(std::vector<Interval> intervals, std::size_t n_draws,
+DrawGrid::DrawGrid(std::vector<Cell> intervals, std::size_t n_draws,
                    const std::function<double(std::size_t, double)>& log_density) {
-  const std::vector<Interval> panels = merge(std::move(intervals));
+  const std::vector<Cell> panels = merge(std::move(intervals));
   const Eigen::Index n = static_cast<Eigen::Index>(panels.size());
   half_width_.resize(n);
   weight_.resize(n * kNodes);
   Eigen::ArrayXd t(n * kNodes);
   for (Eigen::Index p = 0; p < n; ++p) {
-    const Interval& panel = panels[static_cast<std::size_t>(p)];
+    const Cell& panel = panels[static_cast<std::size_t>(p)];
     half_width_[p] = (panel.end - panel.start) / 2;
     weight_.segment<kNodes>(p * kNodes) = half_width_[p] * rule().weight.array();
     t.segment<kNodes>(p * kNodes) =
@@ -158,7 +158,7 @@ Eigen::ArrayXd DrawGrid::below(const Eigen::ArrayXd& f) const {
 }
 
 DrawGrid beta_grid(std::span<const Beta> betas) {
-  std::vector<Interval> intervals;
+  std::vector<Cell> intervals;
   for (const Beta& beta : betas) add_intervals(beta, intervals);
   return {std::move(intervals), betas.size(),
           [&](std::size_t c, double t) { return log_density(betas[c], t); }};
@@ -167,7 +167,7 @@ DrawGrid beta_grid(std::span<const Beta> betas) {
 DrawGrid normal_grid(std::span<const double> means, std::span<const double> deviations) {
   const double reach = std::sqrt(2 * kDeepest);
   const auto n_panels = static_cast<int>(std::ceil(2 * reach / kWidth));
-  std::vector<Interval> intervals;
+  std::vector<Cell> intervals;
   for (std::size_t c = 0; c < means.size(); ++c)
     for (int p = 0; p < n_panels; ++p) {
       const auto at = [&](int step) {

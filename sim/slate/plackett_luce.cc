@@ -6,14 +6,12 @@
 #include "sim/core/quadrature.h"
 #include "sim/slate/choices.h"
 #include "sim/slate/rules.h"
-#include "sim/slate/weight_types.h"
+#include "sim/slate/sequential.h"
 
 namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostPairSlates = 1000000;
-constexpr double kMostPairWork = 1e8;  // a fraction of a second
 constexpr double kWidestSpread = 700;  // exp() of more is not a number of ours
 
 /// Plackett-Luce: sequential choice without replacement in proportion to weights; the same as
@@ -108,18 +106,11 @@ class PlackettLuce final : public SlateDistribution, public Restrictable {
   }
 
   bool pair_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
-    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) {
-      const WeightTypes types(weights_of(i), n_positions(i));
-      if (2 * types.size() > n_choices(i) || types.work() > kMostPairWork) return false;
-      out.setZero();
-      types.pair_marginals(out);
-      return true;
-    }
-    out.setZero();
-    std::vector<std::uint16_t> prefix;
-    std::vector<char> used(n_choices(i), 0);
-    add_longer(i, 1, prefix, used, out);
-    return true;
+    const std::span<const double> own = weights_of(i);
+    const auto m = static_cast<std::uint32_t>(own.size());
+    return make_sequential({0, m}, {static_cast<std::uint16_t>(n_positions(i))},
+                           fixed_logits({0, m}, {own.begin(), own.end()}, {0}))
+        ->pair_marginals(0, out);
   }
 
   std::unique_ptr<SlateDistribution> under(std::shared_ptr<const SlateRules> rules,
@@ -181,25 +172,6 @@ class PlackettLuce final : public SlateDistribution, public Restrictable {
         poisson_binomial_without(pmf.span(), rang[c], others.span());
         for (std::size_t k = first; k < last; ++k) at(k, c) += density * others[k];
       });
-    }
-  }
-
-  /// Adds every prefix that continues this one, depth first. Args: probability: of this one.
-  void add_longer(std::size_t i, double probability, std::vector<std::uint16_t>& prefix,
-                  std::vector<char>& used, Eigen::Ref<RowMatrix> out) const {
-    if (prefix.size() == n_positions(i)) return;
-    const std::span<const double> log_weights = weights_of(i);
-    const Remaining remaining = sum_remaining(log_weights, used);
-    for (std::size_t c = 0; c < used.size(); ++c) {
-      if (used[c]) continue;
-      const double longer =
-          probability * std::exp(log_weights[c] - remaining.shift) / remaining.sum;
-      prefix.push_back(static_cast<std::uint16_t>(c));
-      add_pairs(prefix, longer, used.size(), out);
-      used[c] = 1;
-      add_longer(i, longer, prefix, used, out);
-      used[c] = 0;
-      prefix.pop_back();
     }
   }
 

@@ -1,35 +1,16 @@
 #include "sim/slate/rules.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "sim/core/error.h"
 #include "sim/slate/choices.h"
+#include "sim/slate/set_walk.h"
 
 namespace rehearsal {
 
 namespace {
-
-/// Logits that no prefix changes.
-class FixedLogits final : public NextChoice {
- public:
-  FixedLogits(Offsets choice_offsets, std::vector<double> logits,
-              std::vector<std::uint64_t> patterns)
-      : choice_offsets_(std::move(choice_offsets)),
-        logits_(std::move(logits)),
-        patterns_(std::move(patterns)) {}
-
-  void logits(std::size_t i, const Prefixes& prefixes, Eigen::Ref<RowMatrix> out) const override {
-    const Eigen::Map<const Eigen::RowVectorXd> own(logits_.data() + choice_offsets_[i], out.cols());
-    for (std::size_t r = 0; r < prefixes.n; ++r) out.row(static_cast<Eigen::Index>(r)) = own;
-  }
-  std::uint64_t pattern(std::size_t i) const override { return patterns_[i]; }
-
- private:
-  Offsets choice_offsets_;
-  std::vector<double> logits_;
-  std::vector<std::uint64_t> patterns_;
-};
 
 class Masked final : public NextChoice {
  public:
@@ -49,6 +30,10 @@ class Masked final : public NextChoice {
   std::uint64_t pattern(std::size_t i) const override {
     const std::uint64_t own = next_->pattern(i);
     return own == 0 ? 0 : std::max<std::uint64_t>(mix_pattern(own, rules_->pattern(i)), 1);
+  }
+  /// Rules see what is placed and how much of it, not its order.
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    return rules_->kinds(i, next_->kinds(i));
   }
 
  private:
@@ -123,6 +108,16 @@ std::uint64_t SlateRules::pattern(std::size_t i) const {
   return std::max<std::uint64_t>(pattern, 1);
 }
 
+std::vector<std::uint16_t> SlateRules::kinds(std::size_t i,
+                                             const std::vector<std::uint16_t>& alike) const {
+  const bool binds = limit_binds(i);
+  std::vector<std::array<std::uint16_t, 3>> together;
+  for (std::size_t c = 0; c < alike.size(); ++c)
+    together.push_back({alike[c], position(i)[c],
+                        static_cast<std::uint16_t>(binds ? limited_[choice_offsets_[i] + c] : 0)});
+  return kinds_of(together);
+}
+
 void filter_order(const SlateRules& rules, std::size_t i, std::span<const std::uint16_t> order,
                   std::span<std::uint16_t> slate) {
   Scratch<std::uint8_t> feasible(order.size());
@@ -141,8 +136,7 @@ std::shared_ptr<const NextChoice> under_rules(std::shared_ptr<const NextChoice> 
 std::unique_ptr<SlateDistribution> make_plackett_luce_under(
     Offsets choice_offsets, std::vector<std::uint16_t> n_positions, std::vector<double> log_weights,
     std::vector<std::uint64_t> patterns, std::shared_ptr<const SlateRules> rules) {
-  auto logits =
-      std::make_shared<FixedLogits>(choice_offsets, std::move(log_weights), std::move(patterns));
+  auto logits = fixed_logits(choice_offsets, std::move(log_weights), std::move(patterns));
   return make_sequential(std::move(choice_offsets), std::move(n_positions),
                          under_rules(std::move(logits), std::move(rules)));
 }

@@ -32,6 +32,8 @@ class SlateRules {
   void standing(std::size_t i, std::span<std::uint16_t> out) const;
   /// Decisions with equal numbers of choices and equal patterns have the same rules; never 0.
   std::uint64_t pattern(std::size_t i) const;
+  /// Which choices of decision i are alike (NextChoice::kinds) to these rules and in `alike` too.
+  std::vector<std::uint16_t> kinds(std::size_t i, const std::vector<std::uint16_t>& alike) const;
 
   const Offsets& choice_offsets() const { return choice_offsets_; }
   /// Of the choices of decision i.

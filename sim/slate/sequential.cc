@@ -5,24 +5,29 @@
 #include <cmath>
 #include <map>
 #include <mutex>
+#include <numeric>
+#include <optional>
 #include <string>
 
 #include "sim/core/error.h"
 #include "sim/slate/beam.h"
 #include "sim/slate/choices.h"
 #include "sim/slate/rules.h"
+#include "sim/slate/set_walk.h"
 
 namespace rehearsal {
 
 namespace {
 
 constexpr std::size_t kMostSlates = 1000000;
-constexpr std::size_t kBlock = 4096;  // prefixes asked for at once
+constexpr double kMostSteps = 4e6;      // of sets, about a second
+constexpr double kMostPairSteps = 1e8;  // the same
+constexpr std::size_t kBlock = 4096;    // prefixes asked for at once
 
 /// The logits of one decision made probabilities.
-class Steps {
+class StepTable {
  public:
-  Steps(const NextChoice& next, double temperature) : next_(next), temperature_(temperature) {
+  StepTable(const NextChoice& next, double temperature) : next_(next), temperature_(temperature) {
     REHEARSAL_CHECK(temperature > 0);
   }
 
@@ -62,6 +67,32 @@ class Steps {
 
   const NextChoice& next_;
   double temperature_;
+};
+
+/// Logits that no prefix changes.
+class FixedLogits final : public NextChoice {
+ public:
+  FixedLogits(Offsets choice_offsets, std::vector<double> logits,
+              std::vector<std::uint64_t> patterns)
+      : choice_offsets_(std::move(choice_offsets)),
+        logits_(std::move(logits)),
+        patterns_(std::move(patterns)) {}
+
+  void logits(std::size_t i, const Prefixes& prefixes, Eigen::Ref<RowMatrix> out) const override {
+    const Eigen::Map<const Eigen::RowVectorXd> own(logits_.data() + choice_offsets_[i], out.cols());
+    for (std::size_t r = 0; r < prefixes.n; ++r) out.row(static_cast<Eigen::Index>(r)) = own;
+  }
+  std::uint64_t pattern(std::size_t i) const override { return patterns_[i]; }
+  std::vector<std::uint16_t> kinds(std::size_t i) const override {
+    const auto first = logits_.begin();
+    return kinds_of(
+        std::vector<double>(first + choice_offsets_[i], first + choice_offsets_[i + 1]));
+  }
+
+ private:
+  Offsets choice_offsets_;
+  std::vector<double> logits_;
+  std::vector<std::uint64_t> patterns_;
 };
 
 class Sequential final : public SlateDistribution, public Restrictable {
@@ -145,6 +176,12 @@ class Sequential final : public SlateDistribution, public Restrictable {
   }
 
   bool pair_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
+    const std::optional<SetWalk> sets = sets_of(i);
+    if (sets && sets->pair_steps() <= kMostPairSteps) {
+      out.setZero();
+      sets->pair_marginals(out);
+      return true;
+    }
     if (count_slates(n_choices(i), n_positions(i), kMostSlates) > kMostSlates) return false;
     out.setZero();
     enumerate(i, [&](std::span<const std::uint16_t> prefix, double probability) {
@@ -163,8 +200,24 @@ class Sequential final : public SlateDistribution, public Restrictable {
  private:
   static constexpr std::uint64_t kAllBits = (std::uint64_t{1} << 53) - 1;
 
+  /// None where the order of what is placed counts.
+  std::optional<SetWalk> sets_of(std::size_t i) const {
+    const std::vector<std::uint16_t> kinds = next_->kinds(i);
+    if (kinds.size() != n_choices(i)) return std::nullopt;
+    return SetWalk(kinds, n_positions(i), [this, i](const Prefixes& placed, auto p) {
+      steps_.log_probabilities(i, placed, p);
+      // Not Eigen's exp, which is a little more than 0 at minus infinity.
+      p = p.unaryExpr([](double log_p) { return std::exp(log_p); });
+    });
+  }
+
   void sum_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const {
     const std::size_t last = n_positions(i);
+    const std::optional<SetWalk> sets = sets_of(i);
+    if (sets && sets->steps() <= kMostSteps) {
+      out.setZero();
+      return sets->marginals(out);
+    }
     if (count_slates(n_choices(i), last, kMostSlates) > kMostSlates)
       throw Error(ErrorKind::kRuntime,
                   "the probability that a step-by-step policy shows a choice at a position is a "
@@ -210,13 +263,25 @@ class Sequential final : public SlateDistribution, public Restrictable {
 
   std::shared_ptr<const NextChoice> next_;
   double temperature_;
-  Steps steps_;
+  StepTable steps_;
   mutable std::mutex mutex_;
   // Marginals by pattern, numbers of choices and of positions.
   mutable std::map<std::array<std::uint64_t, 3>, RowMatrix> known_;
 };
 
 }  // namespace
+
+std::vector<std::uint16_t> all_different(std::size_t n) {
+  std::vector<std::uint16_t> kinds(n);
+  std::iota(kinds.begin(), kinds.end(), std::uint16_t{0});
+  return kinds;
+}
+
+std::shared_ptr<const NextChoice> fixed_logits(Offsets choice_offsets, std::vector<double> logits,
+                                               std::vector<std::uint64_t> patterns) {
+  return std::make_shared<FixedLogits>(std::move(choice_offsets), std::move(logits),
+                                       std::move(patterns));
+}
 
 std::unique_ptr<SlateDistribution> make_sequential(Offsets choice_offsets,
                                                    std::vector<std::uint16_t> n_positions,
@@ -230,7 +295,7 @@ std::unique_ptr<SlateDistribution> make_beam(Offsets choice_offsets,
                                              std::vector<std::uint16_t> n_positions,
                                              const NextChoice& next, std::size_t width,
                                              double temperature) {
-  const Steps steps(next, temperature);
+  const StepTable steps(next, temperature);
   std::vector<std::uint16_t> slates(choice_offsets.back());
   for (std::size_t i = 0; i < n_positions.size(); ++i) {
     const std::size_t first = choice_offsets[i];

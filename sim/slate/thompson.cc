@@ -9,7 +9,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostPairSlates = 100000;
+constexpr std::size_t kMostThompsonPairs = 100000;
 
 /// Thompson sampling (Thompson, Biometrika 1933) with frozen posteriors.
 class Thompson final : public SlateDistribution, public Restrictable {
@@ -75,7 +75,8 @@ class Thompson final : public SlateDistribution, public Restrictable {
   }
 
   bool pair_marginals(std::size_t i, Eigen::Ref<RowMatrix> out) const override {
-    if (count_slates(n_choices(i), n_positions(i), kMostPairSlates) > kMostPairSlates) return false;
+    if (count_slates(n_choices(i), n_positions(i), kMostThompsonPairs) > kMostThompsonPairs)
+      return false;
     if (out.size() == 0) return true;
     const BetaPosteriors::Numbers numbers = posteriors_->pairs(group_[i], ids(i), n_positions(i));
     out = Eigen::Map<const RowMatrix>(numbers->data(), out.rows(), out.cols());

@@ -14,11 +14,11 @@ namespace {
 
 // Sessions of Draw::kWorld (user 0): what the numbers are for. Items and topics own their id.
 constexpr std::uint16_t kTopicDraws = 1;
-constexpr std::uint16_t kItemDraws = 2;
+constexpr std::uint16_t kCatalogueDraws = 2;
 // Items of Draw::kRequest: the session's and the request's own numbers, then the modules'.
-constexpr std::uint32_t kSessionItem = 0;
-constexpr std::uint32_t kRequestItem = 1;
-constexpr std::uint32_t kRetrievalItem = 16;
+constexpr std::uint32_t kCatalogueSession = 0;
+constexpr std::uint32_t kCatalogueRequest = 1;
+constexpr std::uint32_t kCatalogueRetrieval = 16;
 
 struct CatalogueConfig {
   std::int64_t users = 20000;
@@ -128,7 +128,8 @@ void CatalogueWorld::draw_items(const Rng& rng) {
   const double seen = config_.quality_seen, unseen = std::sqrt(1 - seen * seen);
   const double own = std::sqrt(1 - config_.topic_strength);
   for (std::size_t a = 0; a < n; ++a) {
-    Stream stream = rng.stream(Draw::kWorld, {UserId{0}, kItemDraws}, static_cast<uint32_t>(a));
+    Stream stream =
+        rng.stream(Draw::kWorld, {UserId{0}, kCatalogueDraws}, static_cast<uint32_t>(a));
     const std::size_t t = a * n_topics / n;
     topic[a] = static_cast<double>(t);
     quality[a] = normal_from(stream());
@@ -199,9 +200,9 @@ void CatalogueWorld::describe(const Turn& turn, const Rng& rng, float* context,
     latents[f] = static_cast<float>(taste);
     context[3 + f] = static_cast<float>(seen * taste + unseen * normal_from(user()));
   }
-  Stream session = rng.stream(Draw::kRequest, {turn.user, turn.session}, kSessionItem);
+  Stream session = rng.stream(Draw::kRequest, {turn.user, turn.session}, kCatalogueSession);
   latents[n_factors_] = static_cast<float>(normal_from(session()));  // the session's intent
-  Stream request = rng.stream(Draw::kRequest, turn, kRequestItem);
+  Stream request = rng.stream(Draw::kRequest, turn, kCatalogueRequest);
   context[1] = static_cast<float>(index_below(request(), 4));
   context[2] = static_cast<float>(turn.day % 7);
 }
@@ -218,7 +219,7 @@ void CatalogueWorld::retrieve(const Turn& turn, const Rng& rng, Chooser& chooser
     const std::size_t first = out.candidate.size();
     out.candidate.resize(first + n_candidates);
     Stream stream =
-        rng.stream(Draw::kRequest, turn, kRetrievalItem + static_cast<std::uint32_t>(m));
+        rng.stream(Draw::kRequest, turn, kCatalogueRetrieval + static_cast<std::uint32_t>(m));
     for (std::uint32_t& word : words) word = stream();
     const std::span<std::uint32_t> chosen = std::span(out.candidate).subspan(first);
     chooser.choose(static_cast<std::uint32_t>(released - pool.begin()), words.data(), chosen);
@@ -260,7 +261,7 @@ void check(const CatalogueConfig& config, const PluginConfig& plugin) {
                                    std::to_string(config.candidates));
 }
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_catalogue(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<CatalogueConfig>();
   check(config, plugin);
   return std::make_unique<CatalogueWorld>(config, rng);
@@ -270,7 +271,7 @@ std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
 
 WorldEntry catalogue_world() {
   return {"catalogue", "pages of rows, or a ranked list, over one catalogue: for every click model",
-          "this project", describe_fields<CatalogueConfig>, make};
+          "this project", describe_fields<CatalogueConfig>, make_catalogue};
 }
 
 }  // namespace rehearsal

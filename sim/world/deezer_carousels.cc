@@ -10,7 +10,7 @@ namespace {
 // Items of Draw::kWorld, with user, playlist or segment in the address's user.
 constexpr std::uint32_t kPlaylistItem = 0;
 constexpr std::uint32_t kSegmentItem = 1;
-constexpr std::uint32_t kUserItem = 2;
+constexpr std::uint32_t kDeezerUsers = 2;
 
 struct CarouselsConfig {
   ListSizes sizes{20000, 862, 862, 12};
@@ -79,7 +79,7 @@ void draw_users(const CarouselsConfig& config, const Rng& rng, Arrays& out) {
   for (std::uint32_t s = 0; s < n_segments; ++s)
     centers.push_back(normals(rng, s, kSegmentItem, d));
   for (std::uint32_t u = 0; u < n; ++u) {
-    Stream stream = rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kUserItem);
+    Stream stream = rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kDeezerUsers);
     const std::uint32_t segment = index_below(stream(), n_segments);
     segments.values.push_back(segment);
     for (std::size_t j = 0; j < d; ++j)
@@ -119,7 +119,7 @@ Schema schema_of(const CarouselsConfig& config, const Arrays& parameters) {
   return schema;
 }
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_deezer(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<CarouselsConfig>();
   config.sizes.check(plugin);
   if (config.sizes.positions > 64) plugin.refuse("positions", "a carousel has at most 64 cards");
@@ -137,7 +137,7 @@ WorldEntry deezer_carousels_world() {
           "a carousel of playlists for users with features and a segment, drawn in the published "
           "shape",
           "Bendada, Salha and Bontempelli, RecSys 2020 (arXiv 2009.06546)",
-          describe_fields<CarouselsConfig>, make};
+          describe_fields<CarouselsConfig>, make_deezer};
 }
 
 }  // namespace rehearsal

@@ -16,10 +16,10 @@ constexpr std::uint32_t kRequestItem = 0;     // then the modules' eligibility, 
 constexpr std::uint32_t kSessionItem = 8;     // at round 0 of the session
 constexpr std::uint32_t kRetrievalItem = 16;  // + module + 16 block
 
-constexpr std::size_t kChunk = 64;  // requests made together, so that numbers come in bulk
-constexpr std::size_t kAhead = 12;  // requests whose seed item is on its way
+constexpr std::size_t kPagesTogether = 64;  // requests made together, so that numbers come in bulk
+constexpr std::size_t kAhead = 12;          // requests whose seed item is on its way
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_item_page(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<ItemPageWorldConfig>();
   check_item_page(config, plugin);
   return std::make_unique<ItemPageWorld>(config, rng);
@@ -40,8 +40,8 @@ void ItemPageWorld::requests(std::span<const Turn> turns, const Rng& rng, Reques
   auto latents = std::make_shared<Latents>();
   latents->request.resize(static_cast<Eigen::Index>(n), kItemPageLatents);
   Words words;
-  for (std::size_t first = 0; first < n; first += kChunk) {
-    const std::span<const Turn> chunk = turns.subspan(first, std::min(kChunk, n - first));
+  for (std::size_t first = 0; first < n; first += kPagesTogether) {
+    const std::span<const Turn> chunk = turns.subspan(first, std::min(kPagesTogether, n - first));
     draw(chunk, rng, words);
     for (std::size_t i = 0; i < chunk.size(); ++i) {
       const std::size_t at = first + i;
@@ -71,7 +71,7 @@ void ItemPageWorld::requests(std::span<const Turn> turns, const Rng& rng, Reques
 
 /// All but retrieval, for which eligibility must be known first.
 void ItemPageWorld::draw(std::span<const Turn> turns, const Rng& rng, Words& words) const {
-  std::array<Turn, kChunk> sessions;
+  std::array<Turn, kPagesTogether> sessions;
   for (std::size_t i = 0; i < turns.size(); ++i) sessions[i] = {turns[i].user, turns[i].session, 0};
   words.session.resize(4 * turns.size());
   words.request.resize(4 * turns.size() * request_blocks());
@@ -164,7 +164,7 @@ WorldEntry item_page_world() {
   return {"item_page",
           "carousels below an item's details; eligible modules and their items change by request",
           "reconstruction after Lo et al., RecSys 2021 (arXiv 2108.05891)",
-          describe_fields<ItemPageWorldConfig>, make};
+          describe_fields<ItemPageWorldConfig>, make_item_page};
 }
 
 }  // namespace rehearsal

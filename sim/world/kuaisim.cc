@@ -10,8 +10,8 @@ namespace rehearsal {
 namespace {
 
 // Items of Draw::kWorld, with the item or user in the address's user.
-constexpr std::uint32_t kItemItem = 0;
-constexpr std::uint32_t kUserItem = 1;
+constexpr std::uint32_t kKuaiItems = 0;
+constexpr std::uint32_t kKuaiUsers = 1;
 constexpr std::uint32_t kSharedItem = 2;
 
 struct KuaiSimConfig {
@@ -44,12 +44,6 @@ std::vector<double> normed(std::vector<double> values) {
   return values;
 }
 
-std::vector<double> normals(Stream stream, std::size_t n) {
-  std::vector<double> out(n);
-  for (double& value : out) value = normal_from(stream());
-  return out;
-}
-
 class KuaiSimWorld final : public ListWorld {
  public:
   KuaiSimWorld(const KuaiSimConfig& config, Schema schema, Arrays parameters)
@@ -70,21 +64,21 @@ class KuaiSimWorld final : public ListWorld {
   std::size_t n_observed_;
 };
 
-Arrays draw_parameters(const KuaiSimConfig& config, const Rng& rng) {
+Arrays draw_kuaisim(const KuaiSimConfig& config, const Rng& rng) {
   const auto d = static_cast<std::size_t>(config.dimensions);
   const auto n_items = static_cast<std::size_t>(config.sizes.items);
   const auto n_users = static_cast<std::size_t>(config.sizes.users);
   Arrays out;
   Array& items = out["item_encoding"] = {{n_items, d}, {}};
   for (std::uint32_t i = 0; i < n_items; ++i) {
-    const auto own = normed(normals(rng.stream(Draw::kWorld, {UserId{i}, 0, 0}, kItemItem), d));
+    const auto own = normed(normals(rng.stream(Draw::kWorld, {UserId{i}, 0, 0}, kKuaiItems), d));
     items.values.insert(items.values.end(), own.begin(), own.end());
   }
   const auto shared = normals(rng.stream(Draw::kWorld, Turn{}, kSharedItem), d);
   out["shared_taste"] = {{d}, shared};
   Array& tastes = out["user_taste"] = {{n_users, d}, {}};
   for (std::uint32_t u = 0; u < n_users; ++u) {
-    auto own = normals(rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kUserItem), d);
+    auto own = normals(rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kKuaiUsers), d);
     for (std::size_t j = 0; j < d; ++j)
       own[j] =
           std::sqrt(config.shared_taste) * shared[j] + std::sqrt(1 - config.shared_taste) * own[j];
@@ -123,13 +117,13 @@ Schema schema_of(const KuaiSimConfig& config, const Arrays& parameters, const Rn
   return schema;
 }
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_kuaisim(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<KuaiSimConfig>();
   config.sizes.check(plugin);
   if (config.observed > config.dimensions)
     plugin.refuse("observed", std::to_string(config.observed) + " is more than dimensions, " +
                                   std::to_string(config.dimensions));
-  Arrays parameters = draw_parameters(config, rng);
+  Arrays parameters = draw_kuaisim(config, rng);
   Schema schema = schema_of(config, parameters, rng);
   return std::make_unique<KuaiSimWorld>(config, std::move(schema), std::move(parameters));
 }
@@ -140,7 +134,7 @@ WorldEntry kuaisim_world() {
   return {"kuaisim",
           "lists of short videos; synthetic encodings in the place of KuaiRand's items and users",
           "Zhao et al., KuaiSim, NeurIPS 2023 (arXiv 2309.12645)", describe_fields<KuaiSimConfig>,
-          make};
+          make_kuaisim};
 }
 
 }  // namespace rehearsal

@@ -15,20 +15,14 @@ namespace rehearsal {
 namespace {
 
 // Items of Draw::kWorld, with the user, item or artist in the address's user.
-constexpr std::uint32_t kUserItem = 0;
-constexpr std::uint32_t kItemItem = 1;
+constexpr std::uint32_t kMediaUsers = 0;
+constexpr std::uint32_t kMediaItems = 1;
 constexpr std::uint32_t kArtistItem = 2;
 // Items of Draw::kRequest: retrieval from 0 on, then what a visit and a session are like.
 constexpr std::uint32_t kVisitItem = 0x10000;
 constexpr std::uint32_t kMoodItem = 0x10001;
 
-constexpr std::size_t kChunk = 64;  // requests whose numbers are drawn together
-
-std::vector<double> normals(Stream stream, std::size_t n) {
-  std::vector<double> out(n);
-  for (double& value : out) value = normal_from(stream());
-  return out;
-}
+constexpr std::size_t kVisitsTogether = 64;  // requests whose numbers are drawn together
 
 class MediaWorld final : public World {
  public:
@@ -119,10 +113,10 @@ void MediaWorld::retrieve(std::span<const Turn> turns, const Rng& rng, RequestBa
   std::vector<std::uint32_t> old_chosen, new_chosen;
   // A word an item says which, another whether it is a release.
   const std::size_t n_words = (2 * n_retrieved + 3) / 4 * 4;
-  std::vector<std::uint32_t> words(n_words * kChunk);
+  std::vector<std::uint32_t> words(n_words * kVisitsTogether);
   const std::uint64_t below = words_below(config_.new_candidates);
-  for (std::size_t first = 0; first < turns.size(); first += kChunk) {
-    const auto chunk = turns.subspan(first, std::min(kChunk, turns.size() - first));
+  for (std::size_t first = 0; first < turns.size(); first += kVisitsTogether) {
+    const auto chunk = turns.subspan(first, std::min(kVisitsTogether, turns.size() - first));
     rng.fill(Draw::kRequest, chunk, 0, static_cast<std::uint32_t>(n_words / 4),
              std::span(words).first(n_words * chunk.size()));
     for (std::size_t i = 0; i < chunk.size(); ++i) {
@@ -174,14 +168,14 @@ void MediaWorld::describe(std::span<const Turn> turns, const Rng& rng, RequestBa
 }
 
 /// Users, items and releases.
-Arrays draw_parameters(const MediaConfig& config, const Rng& rng) {
+Arrays draw_media(const MediaConfig& config, const Rng& rng) {
   const auto d = static_cast<std::size_t>(config.dimensions);
   const auto n_users = static_cast<std::size_t>(config.users);
   const auto n_items = static_cast<std::size_t>(config.items);
   Arrays out;
   Array& users = out[media::kUsers] = {{n_users, d}, {}};
   for (std::uint32_t u = 0; u < n_users; ++u)
-    for (const double z : normals(rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kUserItem), d))
+    for (const double z : normals(rng.stream(Draw::kWorld, {UserId{u}, 0, 0}, kMediaUsers), d))
       users.values.push_back(z);
   Array& items = out[media::kItems] = {{n_items, d}, {}};
   Array& quality = out[media::kQuality] = {{n_items}, {}};
@@ -190,7 +184,7 @@ Arrays draw_parameters(const MediaConfig& config, const Rng& rng) {
   const auto n_new = static_cast<std::size_t>(config.n_new());
   const double last_tenth = 0.9 * static_cast<double>(config.days);
   for (std::uint32_t v = 0; v < n_items; ++v) {
-    Stream own = rng.stream(Draw::kWorld, {UserId{v}, 0, 0}, kItemItem);
+    Stream own = rng.stream(Draw::kWorld, {UserId{v}, 0, 0}, kMediaItems);
     const std::uint32_t artist = index_below(own(), static_cast<std::uint64_t>(config.artists));
     artists.values.push_back(artist);
     quality.values.push_back(normal_from(own()));
@@ -229,7 +223,7 @@ Schema schema_of(const MediaConfig& config, const Arrays& parameters, const Rng&
   const std::vector<double>& hidden = parameters.at(media::kItems).values;
   const double noise = std::sqrt(1 - config.signal * config.signal);
   for (std::uint32_t v = 0; v < schema.n_items; ++v) {
-    Stream own = rng.stream(Draw::kWorld, {UserId{v}, 1, 0}, kItemItem);
+    Stream own = rng.stream(Draw::kWorld, {UserId{v}, 1, 0}, kMediaItems);
     schema.items(v, 0) = static_cast<float>(parameters.at(media::kArtist).values[v]);
     schema.items(v, 1) = static_cast<float>(parameters.at(media::kRelease).values[v]);
     for (std::int64_t j = 0; j < config.observed; ++j)
@@ -240,10 +234,10 @@ Schema schema_of(const MediaConfig& config, const Arrays& parameters, const Rng&
 }
 
 template <class Config>
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_media(const PluginConfig& plugin, const Rng& rng) {
   const MediaConfig config = plugin.read<Config>();
   config.check(plugin);
-  Arrays parameters = draw_parameters(config, rng);
+  Arrays parameters = draw_media(config, rng);
   Schema schema = schema_of(config, parameters, rng);
   return std::make_unique<MediaWorld>(config, std::move(schema), std::move(parameters), rng);
 }
@@ -284,20 +278,20 @@ constexpr const char* kSource =
 
 WorldEntry media_video_world() {
   return {"media_video", "a video platform: lists of items, features of the visit, no history",
-          kSource, describe_fields<VideoConfig>, make<VideoConfig>};
+          kSource, describe_fields<VideoConfig>, make_media<VideoConfig>};
 }
 
 WorldEntry media_homepage_world() {
   return {"media_homepage",
           "the same users and items in a music app: shelves of items on its homepage, releases",
-          kSource, describe_fields<HomepageConfig>, make<HomepageConfig>};
+          kSource, describe_fields<HomepageConfig>, make_media<HomepageConfig>};
 }
 
 WorldEntry media_radio_world() {
   return {"media_radio",
           "the same users and items in a music app: the next track of a station, sessions of a "
           "mood",
-          kSource, describe_fields<RadioConfig>, make<RadioConfig>};
+          kSource, describe_fields<RadioConfig>, make_media<RadioConfig>};
 }
 
 }  // namespace rehearsal

@@ -6,7 +6,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr const char* kSource = "Rohde et al., RecoGym, REVEAL 2018 (arXiv 1808.00720)";
+constexpr const char* kRecoGymPaper = "Rohde et al., RecoGym, REVEAL 2018 (arXiv 1808.00720)";
 
 struct V1Config {
   std::int64_t users = 10000;
@@ -46,7 +46,7 @@ Array array_of(const RowMatrix& matrix) {
 }
 
 /// What the site has seen of a user: filled by the user model.
-Schema schema_of(std::int64_t products) {
+Schema product_schema(std::int64_t products) {
   Schema schema;
   std::vector<std::string> levels;
   for (std::size_t a = 0; a < static_cast<std::size_t>(products); ++a) {
@@ -71,7 +71,7 @@ std::unique_ptr<World> make_v1(const PluginConfig& plugin, const Rng& rng) {
   Arrays hidden;
   hidden["gamma"] = array_of(recogym::draw_gamma(n, static_cast<std::size_t>(config.factors), rng));
   hidden["mu"] = {{n}, recogym::draw_mu(n, config.sigma_mu_organic, rng)};
-  Schema schema = schema_of(config.products);
+  Schema schema = product_schema(config.products);
   schema.item_features = {"log_popularity"};
   schema.items.resize(config.products, 1);
   for (std::size_t a = 0; a < n; ++a)
@@ -88,7 +88,7 @@ std::unique_ptr<World> make_v0(const PluginConfig& plugin, const Rng& rng) {
   Arrays hidden;
   hidden["phi"] = array_of(recogym::draw_phi(n, config.phi_variance, rng));
   hidden["n_clusters"] = {{1}, {static_cast<double>(config.clusters)}};
-  Schema schema = schema_of(config.products);
+  Schema schema = product_schema(config.products);
   schema.item_features = {"cluster"};
   schema.items.resize(config.products, 1);
   for (Eigen::Index a = 0; a < config.products; ++a)
@@ -99,12 +99,12 @@ std::unique_ptr<World> make_v0(const PluginConfig& plugin, const Rng& rng) {
 }  // namespace
 
 WorldEntry recogym_world() {
-  return {"recogym", "one recommendation among products with hidden vectors (RecoGym v1)", kSource,
-          describe_fields<V1Config>, make_v1};
+  return {"recogym", "one recommendation among products with hidden vectors (RecoGym v1)",
+          kRecoGymPaper, describe_fields<V1Config>, make_v1};
 }
 
 WorldEntry recogym_v0_world() {
-  return {"recogym_v0", "one recommendation among products in clusters (RecoGym v0)", kSource,
+  return {"recogym_v0", "one recommendation among products in clusters (RecoGym v0)", kRecoGymPaper,
           describe_fields<V0Config>, make_v0};
 }
 

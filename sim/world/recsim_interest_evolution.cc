@@ -26,7 +26,7 @@ struct EvolutionWorldConfig {
   }
 };
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_evolution(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<EvolutionWorldConfig>();
   config.sizes.check(plugin);
   const auto n_topics = static_cast<std::size_t>(config.topics);
@@ -45,7 +45,7 @@ WorldEntry recsim_interest_evolution_world() {
   return {"recsim_interest_evolution",
           "a list of videos with a topic and a quality, drawn from a large fixed catalogue",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), whose documents are new at every step",
-          describe_fields<EvolutionWorldConfig>, make};
+          describe_fields<EvolutionWorldConfig>, make_evolution};
 }
 
 }  // namespace rehearsal

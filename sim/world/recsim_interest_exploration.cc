@@ -27,7 +27,7 @@ struct ExplorationWorldConfig {
   }
 };
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_exploration(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<ExplorationWorldConfig>();
   config.sizes.check(plugin);
   double sum = 0;
@@ -52,7 +52,7 @@ WorldEntry recsim_interest_exploration_world() {
   return {"recsim_interest_exploration",
           "a list of documents with a topic and a quality, most of them of one topic",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), whose documents are new at every step",
-          describe_fields<ExplorationWorldConfig>, make};
+          describe_fields<ExplorationWorldConfig>, make_exploration};
 }
 
 }  // namespace rehearsal

@@ -12,7 +12,7 @@ struct SatisfactionWorldConfig {
   Fields fields() { return sizes.add_to(Fields()); }
 };
 
-std::unique_ptr<World> make(const PluginConfig& plugin, const Rng& rng) {
+std::unique_ptr<World> make_satisfaction(const PluginConfig& plugin, const Rng& rng) {
   const auto config = plugin.read<SatisfactionWorldConfig>();
   config.sizes.check(plugin);
   Schema schema;
@@ -40,7 +40,7 @@ WorldEntry recsim_long_term_satisfaction_world() {
   return {"recsim_long_term_satisfaction",
           "a list of documents between kale and clickbait, drawn from a large fixed catalogue",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), whose documents are new at every step",
-          describe_fields<SatisfactionWorldConfig>, make};
+          describe_fields<SatisfactionWorldConfig>, make_satisfaction};
 }
 
 }  // namespace rehearsal

@@ -12,12 +12,12 @@ namespace {
 /// One position below another, two actions each, uniform logging, a policy that takes action 1 with
 /// probability 0.8 at both. The reward of users with feature above 0 depends on both actions, that
 /// of the others on the own action alone.
-struct Log {
+struct SplitLog {
   InfluenceProblem problem;
   std::vector<double> reward;
   double truth = 0;
 
-  explicit Log(std::size_t n, std::uint64_t seed) {
+  explicit SplitLog(std::size_t n, std::uint64_t seed) {
     Stream stream = Rng(seed).stream(Draw::kWorld, {});
     problem.features.resize(static_cast<Eigen::Index>(n), 2);
     problem.weights.resize(static_cast<Eigen::Index>(n), 2);
@@ -37,11 +37,11 @@ struct Log {
 };
 
 /// Mean and standard error of w r.
-struct Mean {
+struct SampleMean {
   double value = 0, error = 0;
 };
 
-Mean estimate(const std::vector<double>& weights, const std::vector<double>& reward) {
+SampleMean estimate(const std::vector<double>& weights, const std::vector<double>& reward) {
   const auto n = static_cast<double>(weights.size());
   double sum = 0, squares = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -51,7 +51,7 @@ Mean estimate(const std::vector<double>& weights, const std::vector<double>& rew
   return {sum / n, std::sqrt((squares / n - sum / n * sum / n) / (n - 1))};
 }
 
-std::vector<double> column(const Log& log, Eigen::Index candidate) {
+std::vector<double> column(const SplitLog& log, Eigen::Index candidate) {
   std::vector<double> out(log.reward.size());
   for (std::size_t i = 0; i < out.size(); ++i)
     out[i] = log.problem.weights(static_cast<Eigen::Index>(i), candidate);
@@ -74,16 +74,16 @@ constexpr double kBias = 2 * .5 * .8 - 2 * .8 * .8;
 }  // namespace
 
 TEST_CASE("the tree gives each kind of user the influence set that serves it") {
-  const Log log(20000, 51), fresh(20000, 55);
+  const SplitLog log(20000, 51), fresh(20000, 55);
   Stream stream = Rng(1).stream(Draw::kBehaviorModel, {});
   const InfluenceTree tree(log.problem, {5, 100, 30, .1}, stream);
   CHECK(tree.n_segments() > 1);
   // On rounds that it was not grown on its mean is known: the truth and its own bias.
   const double bias = misjudged(tree) * kBias;
-  const Mean adaptive = estimate(tree.weights(fresh.problem), fresh.reward);
+  const SampleMean adaptive = estimate(tree.weights(fresh.problem), fresh.reward);
   CHECK(std::abs(adaptive.value - fresh.truth - bias) < 4 * adaptive.error);
-  const Mean both = estimate(column(fresh, 0), fresh.reward);
-  const Mean own = estimate(column(fresh, 1), fresh.reward);
+  const SampleMean both = estimate(column(fresh, 0), fresh.reward);
+  const SampleMean own = estimate(column(fresh, 1), fresh.reward);
   CHECK(std::abs(both.value - fresh.truth) < 4 * both.error);
   CHECK(std::abs(own.value - fresh.truth - .5 * kBias) < 4 * own.error);
   // Squared errors: below either set for everybody.
@@ -93,7 +93,7 @@ TEST_CASE("the tree gives each kind of user the influence set that serves it") {
 }
 
 TEST_CASE("where the smallest set is right for all the tree takes it for all") {
-  Log log(5000, 52);
+  SplitLog log(5000, 52);
   for (std::size_t i = 0; i < log.reward.size(); ++i)
     log.reward[i] = log.problem.weights(static_cast<Eigen::Index>(i), 1) > 1 ? 1 : 0;
   log.problem.reward = log.reward;
@@ -103,14 +103,14 @@ TEST_CASE("where the smallest set is right for all the tree takes it for all") {
 }
 
 TEST_CASE("the same stream grows the same tree and too few rounds are refused") {
-  const Log log(2000, 53);
+  const SplitLog log(2000, 53);
   const auto weights = [&] {
     Stream stream = Rng(3).stream(Draw::kBehaviorModel, {});
     return InfluenceTree(log.problem, {}, stream).weights(log.problem);
   };
   CHECK(weights() == weights());
   Stream stream = Rng(3).stream(Draw::kBehaviorModel, {});
-  const Log few(50, 54);
+  const SplitLog few(50, 54);
   CHECK_THROWS_AS(InfluenceTree(few.problem, {}, stream), Error);
   InfluenceProblem cut = log.problem;
   cut.reward = cut.reward.subspan(1);

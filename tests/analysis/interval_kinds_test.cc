@@ -15,13 +15,13 @@ using namespace rehearsal::testing;
 
 namespace {
 
-FunctionPolicy uniform_policy() {
+FunctionPolicy uniform_orders() {
   return FunctionPolicy([](Offsets offsets, std::vector<std::uint16_t> n_positions) {
     return make_uniform(std::move(offsets), std::move(n_positions));
   });
 }
 
-FunctionPolicy ordered_policy() {
+FunctionPolicy fixed_order() {
   return FunctionPolicy(
       [](Offsets offsets, std::vector<std::uint16_t> n_positions) {
         std::vector<double> scores(offsets.back());
@@ -33,7 +33,7 @@ FunctionPolicy ordered_policy() {
 
 struct Pages {
   MadeUpLog log;
-  FunctionPolicy uniform = uniform_policy(), ordered = ordered_policy();
+  FunctionPolicy uniform = uniform_orders(), ordered = fixed_order();
 
   explicit Pages(std::uint32_t rounds_per_user = 1) {
     MadeUpOptions options;

@@ -14,7 +14,7 @@ using rehearsal::testing::GoldenCase;
 
 namespace {
 
-const Column kTwenty{1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0};
+const Column kTwentyRounds{1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0};
 
 void check_bounds(const GoldenCase& golden, const std::string& key, const Column& terms,
                   const std::vector<std::string>& deltas) {
@@ -36,7 +36,7 @@ void check_bounds(const GoldenCase& golden, const std::string& key, const Column
 }  // namespace
 
 TEST_CASE("lower bounds of a small sample are those worked out elsewhere", "[intervals]") {
-  const Moments moments = moments_within(kTwenty, {0, 1});
+  const Moments moments = moments_within(kTwentyRounds, {0, 1});
   CHECK(moments.mean == Approx(0.3).epsilon(1e-14));
   CHECK(moments.variance == Approx(0.221053).margin(1e-6));
   CHECK(hoeffding_lower(moments, {0, 1}, 0.05) == Approx(0.026334).margin(1e-6));
@@ -66,9 +66,9 @@ TEST_CASE("bounds of logged terms agree with Open Bandit Pipeline", "[intervals]
 }
 
 TEST_CASE("two-sided intervals mirror when terms change sign", "[intervals]") {
-  Column mirrored = kTwenty;
+  Column mirrored = kTwentyRounds;
   for (double& y : mirrored) y = -y;
-  const Moments a = moments_of(kTwenty), b = moments_of(mirrored);
+  const Moments a = moments_of(kTwentyRounds), b = moments_of(mirrored);
   const auto mirror = [](const Interval& x, const Interval& y) {
     CHECK(x.low == Approx(-y.high).epsilon(1e-14));
     CHECK(x.high == Approx(-y.low).epsilon(1e-14));

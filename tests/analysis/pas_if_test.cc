@@ -58,7 +58,7 @@ double mean_reward(const PseudoLog& part) {
 
 TEST_CASE("a smooth function is minimized", "[selection]") {
   // Rosenbrock's valley, minimum 0 at (1, 1).
-  const Objective valley = [](const Eigen::VectorXd& x, Eigen::VectorXd& gradient) {
+  const SmoothFunction valley = [](const Eigen::VectorXd& x, Eigen::VectorXd& gradient) {
     const double a = 1 - x[0], b = x[1] - x[0] * x[0];
     gradient[0] = -2 * a - 400 * x[0] * b;
     gradient[1] = 200 * b;

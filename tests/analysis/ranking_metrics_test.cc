@@ -8,13 +8,13 @@ using namespace rehearsal::testing;
 
 namespace {
 
-struct Pages {
+struct RankedPages {
   Schema schema;
   std::vector<LogBatch> shards{1};
 };
 
 /// Three modules, all shown, in the given order, with clicks by slot.
-void add_page(Pages& pages, std::vector<std::uint16_t> order, std::vector<std::uint8_t> click,
+void add_page(RankedPages& pages, std::vector<std::uint16_t> order, std::vector<std::uint8_t> click,
               std::uint8_t component) {
   LogBatch& batch = pages.shards[0];
   batch.requests.user.push_back(static_cast<std::uint32_t>(batch.size()));
@@ -33,8 +33,8 @@ void add_page(Pages& pages, std::vector<std::uint16_t> order, std::vector<std::u
   batch.propensities.component.push_back(component);
 }
 
-Pages two_pages() {
-  Pages pages;
+RankedPages two_pages() {
+  RankedPages pages;
   pages.schema.modules = {"a", "b", "c"};
   pages.schema.n_slots = 3;
   add_page(pages, {2, 0, 1}, {1, 0, 0}, 0);  // c clicked
@@ -45,7 +45,7 @@ Pages two_pages() {
 }  // namespace
 
 TEST_CASE("ranking metrics of a fixed order equal those worked by hand") {
-  const Pages pages = two_pages();
+  const RankedPages pages = two_pages();
   const FunctionPolicy policy = tabular_policy({{{0, 1, 2}, 1.0}});  // a, b, c
   LogInfo info;
   info.behavior_components = {"first", "second"};
@@ -63,7 +63,7 @@ TEST_CASE("ranking metrics of a fixed order equal those worked by hand") {
 }
 
 TEST_CASE("a policy that prefers nothing ranks like chance") {
-  const Pages pages = two_pages();
+  const RankedPages pages = two_pages();
   const FunctionPolicy policy = tabular_policy(plackett_luce_table({1, 1, 1}, 3));
   const auto all = ranking_metrics(source_of(pages.schema, pages.shards), {}, policy, "");
   CHECK(all.at("auc_click") == Approx(0.5));

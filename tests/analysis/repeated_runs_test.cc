@@ -2,23 +2,25 @@
 
 #include <cmath>
 
+#include "sim/core/draws.h"
+#include "sim/core/rng.h"
 #include "tests/catch.h"
 
 using namespace rehearsal;
 
-TEST_CASE("runs that are worse than before by Welch's test fail, those that are not pass",
+TEST_CASE("runs that are worse than before by Student's test fail, those that are not pass",
           "[repeated_runs]") {
-  // Means 3 and 6, variances of the means 1 / 3 and 4 / 3, 2.94 degrees of freedom by hand.
-  const RunsTest test = test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.05);
+  // Means 3 and 6, squares 2 + 8 with 4 degrees of freedom: a variance of 2.5 a run.
+  const RunsTest test = test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.04);
   CHECK(test.value == Approx(-3));
-  CHECK(test.standard_error == Approx(std::sqrt(5.0 / 3)));
-  CHECK(test.degrees == Approx(2.941).epsilon(1e-3));
-  // t is -2.32; the 95 % quantile at 2.941 degrees is 2.37.
+  CHECK(test.standard_error == Approx(std::sqrt(2.5 * 2 / 3)));
+  CHECK(test.degrees == 4);
+  // t is -2.324; the 96 % quantile at 4 degrees is 2.333.
   CHECK_FALSE(test.failed);
-  CHECK(test.bound == Approx(-3 + 2.3727 * std::sqrt(5.0 / 3)).margin(1e-3));
-  CHECK(test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.06).failed);
-  CHECK_FALSE(test_worse({2, 3, 4}, {4, 6, 8}, 0.5, 0.06).failed);
-  CHECK_FALSE(test_worse({12, 13, 14}, {4, 6, 8}, 0, 0.06).failed);
+  CHECK(test.bound == Approx(-3 + 2.3329 * std::sqrt(5.0 / 3)).margin(1e-3));
+  CHECK(test_worse({2, 3, 4}, {4, 6, 8}, 0, 0.05).failed);
+  CHECK_FALSE(test_worse({2, 3, 4}, {4, 6, 8}, 0.5, 0.05).failed);
+  CHECK_FALSE(test_worse({12, 13, 14}, {4, 6, 8}, 0, 0.05).failed);
 }
 
 TEST_CASE("one stored run counts as one more draw of what the runs draw from", "[repeated_runs]") {
@@ -32,6 +34,30 @@ TEST_CASE("one stored run counts as one more draw of what the runs draw from", "
   CHECK_FALSE(test.failed);
   CHECK(test_worse({0, 0.2, 0.1, 0.15}, {4}, 0.5, 0.1).failed);
   CHECK_FALSE(test_worse({0, 0.2, 0.1, 0.15}, {0.3}, 0.5, 0.1).failed);
+}
+
+TEST_CASE("one stored run or several raise a false alarm as often as they are told to",
+          "[repeated_runs]") {
+  constexpr int kSuites = 20000;
+  const double alpha = 0.05;
+  for (const std::size_t n_stored : {1u, 2u, 5u}) {
+    int failed = 0, without_its_noise = 0;
+    for (std::uint32_t s = 0; s < kSuites; ++s) {
+      Stream stream = Rng(11).stream(Draw::kWorld, {UserId{s}, 0, 0});
+      std::vector<double> before(n_stored), now(5);
+      for (double& lift : before) lift = 0.02 + 0.01 * normal_from(stream());
+      for (double& lift : now) lift = 0.02 + 0.01 * normal_from(stream());
+      failed += test_worse(now, before, 0, alpha).failed ? 1 : 0;
+      double mean = 0;
+      for (const double lift : before) mean += lift / static_cast<double>(n_stored);
+      without_its_noise += test_below(now, mean, alpha).failed ? 1 : 0;
+    }
+    INFO(n_stored << " stored");
+    const double error = std::sqrt(alpha * (1 - alpha) / kSuites);
+    CHECK(std::abs(failed / static_cast<double>(kSuites) - alpha) < 4 * error);
+    // A baseline that is taken for the truth would fail up to five times as often.
+    CHECK(without_its_noise / static_cast<double>(kSuites) > 1.5 * alpha);
+  }
 }
 
 TEST_CASE("runs that never vary are compared as they are", "[repeated_runs]") {

@@ -10,7 +10,7 @@ using namespace rehearsal::testing;
 
 namespace {
 
-struct Pages {
+struct SegmentPages {
   MadeUpLog log = make_up_log(options(), 5);
   FunctionPolicy uniform{[](Offsets offsets, std::vector<std::uint16_t> n_positions) {
     return make_uniform(std::move(offsets), std::move(n_positions));
@@ -43,7 +43,7 @@ struct Pages {
 }  // namespace
 
 TEST_CASE("a segment's estimates are those of its rounds alone", "[segments]") {
-  const Pages pages;
+  const SegmentPages pages;
   const auto segments = pages.run({"device", "buyer"});
   REQUIRE(segments.size() == 2);
   REQUIRE(segments[1].size() == 2 + 3);
@@ -67,7 +67,7 @@ TEST_CASE("a segment's estimates are those of its rounds alone", "[segments]") {
 }
 
 TEST_CASE("p-values of lifts are corrected for every level of every feature", "[segments]") {
-  const auto segments = Pages().run({"device", "buyer"});
+  const auto segments = SegmentPages().run({"device", "buyer"});
   double least = 1, least_adjusted = 1;
   for (const SegmentEstimates& segment : segments[1]) {
     REQUIRE(segment.estimates[0].lift_test);
@@ -92,5 +92,5 @@ TEST_CASE("segments are levels of categories, each named once", "[segments]") {
                     Catch::Contains("did you mean 'device'"));
   CHECK_THROWS_WITH(segment_features(log.schema, {"device", "device"}, "segments"),
                     Catch::Contains("twice"));
-  CHECK(Pages().run({})[0].empty());
+  CHECK(SegmentPages().run({})[0].empty());
 }

@@ -17,22 +17,22 @@ using rehearsal::testing::GoldenCase;
 namespace {
 
 /// A golden estimator family at its lambdas.
-struct Family {
+struct ToyFamily {
   std::string name;
   std::string rule;
   bool doubly_robust;
 };
 
-const std::vector<Family> kFamilies{{"ipw", "clip", false},        {"dr", "clip", true},
-                                    {"switch_dr", "switch", true}, {"dros", "dros", true},
-                                    {"sgipw", "sg", false},        {"sgdr", "sg", true}};
+const std::vector<ToyFamily> kFamilies{{"ipw", "clip", false},        {"dr", "clip", true},
+                                       {"switch_dr", "switch", true}, {"dros", "dros", true},
+                                       {"sgipw", "sg", false},        {"sgdr", "sg", true}};
 
 /// Columns that own what members borrow.
 struct Members {
   std::vector<Column> terms, shrunken;
   std::vector<FamilyMember> members;
 
-  Members(const GoldenBandit& bandit, const Family& family, const Column& lambdas) {
+  Members(const GoldenBandit& bandit, const ToyFamily& family, const Column& lambdas) {
     for (const double lambda : lambdas) {
       shrunken.push_back(bandit.shrunken(family.rule, lambda));
       terms.push_back(bandit.terms(shrunken.back(), family.doubly_robust));
@@ -42,7 +42,7 @@ struct Members {
   }
 };
 
-void check_family(const GoldenCase& golden, const GoldenBandit& bandit, const Family& family) {
+void check_family(const GoldenCase& golden, const GoldenBandit& bandit, const ToyFamily& family) {
   INFO(family.name);
   const Column residual = family.doubly_robust ? bandit.residual() : bandit.reward;
   const Residuals logged{bandit.weight, residual};
@@ -83,7 +83,7 @@ TEST_CASE("settings are chosen as Open Bandit Pipeline chooses them", "[selectio
       INFO(name);
       const GoldenCase golden(file, name);
       const GoldenBandit bandit(golden);
-      for (const Family& family : kFamilies) check_family(golden, bandit, family);
+      for (const ToyFamily& family : kFamilies) check_family(golden, bandit, family);
       const Column clipped = bandit.shrunken("clip", 10), residual = bandit.residual();
       CHECK(direct_bias({bandit.weight, bandit.reward}, clipped) ==
             Approx(golden.number("helper/bias_ipw_clip10")).epsilon(1e-9));

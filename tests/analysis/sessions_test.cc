@@ -16,8 +16,8 @@ using rehearsal::testing::FunctionPolicy;
 namespace {
 
 constexpr double kDiscount = 0.9;
-constexpr std::size_t kModules = 2;
-constexpr double kBehavior = 0.5;  // of module 1, on every page
+constexpr std::size_t kSessionModules = 2;
+constexpr double kLoggedShare = 0.5;  // of module 1, on every page
 constexpr double kEvaluation = 0.8;
 
 /// One slot, two modules. Module 1 is clicked more often on its page and tires the user: every time
@@ -30,7 +30,7 @@ double p_click(std::size_t module, std::size_t n_tired) {
 double exact_return(double p_one, std::size_t n_left, std::size_t n_tired) {
   if (n_left == 0) return 0;
   double sum = 0;
-  for (std::size_t m = 0; m < kModules; ++m)
+  for (std::size_t m = 0; m < kSessionModules; ++m)
     sum += (m == 1 ? p_one : 1 - p_one) *
            (p_click(m, n_tired) + kDiscount * exact_return(p_one, n_left - 1, n_tired + m));
   return sum;
@@ -75,7 +75,7 @@ struct Log {
     LogBatch& batch = shards.back();
     std::size_t tired = 0;
     for (std::uint16_t t = 0; t < n_pages; ++t) {
-      const std::uint16_t module = draw.uniform() < kBehavior ? 1 : 0;
+      const std::uint16_t module = draw.uniform() < kLoggedShare ? 1 : 0;
       batch.requests.user.push_back(user);
       batch.requests.session.push_back(session);
       batch.requests.round.push_back(t);
@@ -155,7 +155,7 @@ TEST_CASE("the distribution of session returns is that of sessions played by the
           p[clicks] += mass;
           return;
         }
-        for (std::size_t m = 0; m < kModules; ++m) {
+        for (std::size_t m = 0; m < kSessionModules; ++m) {
           const double own = mass * (m == 1 ? kEvaluation : 1 - kEvaluation);
           const double click = p_click(m, tired);
           play(left - 1, tired + m, clicks + 1, own * click);

@@ -54,7 +54,7 @@ Slates golden_slates(const Arrays& arrays, const std::string& group) {
 }
 
 /// Two slates, of two positions and of one, with two actions.
-Slates worked_by_hand() {
+Slates slates_worked_by_hand() {
   Slates slates;
   slates.offsets = {0, 2, 3};
   slates.action = {0, 1, 1};
@@ -78,7 +78,7 @@ double value(const std::string& name, const Slates& slates) {
 }  // namespace
 
 TEST_CASE("each slate estimator gives the value worked by hand") {
-  const Slates slates = worked_by_hand();
+  const Slates slates = slates_worked_by_hand();
   CHECK(value("sips", slates) == Approx((2 * 1 + 2 * 2 + .5 * 3) / 2).epsilon(1e-14));
   CHECK(value("iips", slates) == Approx((.5 * 1 + 1.5 * 2 + .5 * 3) / 2).epsilon(1e-14));
   CHECK(value("rips", slates) == Approx((1.5 * 1 + 2 * 2 + .5 * 3) / 2).epsilon(1e-14));
@@ -95,7 +95,7 @@ TEST_CASE("each slate estimator gives the value worked by hand") {
 }
 
 TEST_CASE("weights of what influences a reward are weighted like those of what is shown") {
-  const Slates slates = worked_by_hand();
+  const Slates slates = slates_worked_by_hand();
   SlateColumns columns = slates.view();
   const auto of = [&](const std::string& name) {
     return estimate_slates(slate_estimators().at(name), columns).value;
@@ -137,7 +137,7 @@ TEST_CASE("slate estimators give the reference values of golden groups") {
 }
 
 TEST_CASE("where the policies agree every slate estimator without a model gives the mean reward") {
-  Slates slates = worked_by_hand();
+  Slates slates = slates_worked_by_hand();
   slates.pi = slates.pscore;
   slates.pi_item_position = slates.item_position;
   slates.pi_cascade = slates.cascade;
@@ -146,7 +146,7 @@ TEST_CASE("where the policies agree every slate estimator without a model gives 
 }
 
 TEST_CASE("self-normalized slate values move with a constant added to every reward") {
-  Slates slates = worked_by_hand();
+  Slates slates = slates_worked_by_hand();
   slates.offsets = {0, 1, 2, 3};
   slates.pi = {.25, .5, .25};
   slates.pscore = {.5, .25, .25};
@@ -158,7 +158,7 @@ TEST_CASE("self-normalized slate values move with a constant added to every rewa
 }
 
 TEST_CASE("the standard error of a slate estimate is that of its terms") {
-  const Slates slates = worked_by_hand();
+  const Slates slates = slates_worked_by_hand();
   // terms 6 and 1.5
   const PointEstimate sips = estimate_slates(slate_estimators().at("sips"), slates.view());
   CHECK(sips.standard_error == Approx(2.25).epsilon(1e-14));
@@ -171,7 +171,7 @@ TEST_CASE("the standard error of a slate estimate is that of its terms") {
 
 TEST_CASE("no slates and absent columns are refused") {
   CHECK_THROWS_AS(value("sips", Slates{}), Error);
-  Slates bare = worked_by_hand();
+  Slates bare = slates_worked_by_hand();
   bare.q_hat.clear();
   CHECK_THROWS_AS(value("cascade_dr", bare), Error);
   CHECK_NOTHROW(value("rips", bare));

@@ -13,14 +13,14 @@ using namespace rehearsal::testing;
 
 namespace {
 
-const std::vector<double> kAlpha{.5, .3, .2, .4};
+const std::vector<double> kSlateAlpha{.5, .3, .2, .4};
 
 EnumeratedSlates golden_space() {
   return {plackett_luce_table({1, 2, 3, 4}, 2), plackett_luce_table({4, 3, 2, 1}, 2), 4};
 }
 
 std::vector<double> cascade_mean(const Slate& s) {
-  return {kAlpha[s[0]], (1 - kAlpha[s[0]]) * kAlpha[s[1]]};
+  return {kSlateAlpha[s[0]], (1 - kSlateAlpha[s[0]]) * kSlateAlpha[s[1]]};
 }
 
 /// q_pi' Gamma^+ 1_s of every logged slate.
@@ -100,7 +100,7 @@ TEST_CASE("the cascade doubly robust estimator has the exact mean and variance o
     return space.variance("cascade_dr", cascade_mean, true);
   };
   const auto immediate = [](const Slate& prefix, std::uint16_t a) {
-    return prefix.empty() ? kAlpha[a] : (1 - kAlpha[prefix[0]]) * kAlpha[a];
+    return prefix.empty() ? kSlateAlpha[a] : (1 - kSlateAlpha[prefix[0]]) * kSlateAlpha[a];
   };
   CHECK(variance_with([](const Slate&, std::uint16_t) { return 0.0; }) ==
         Approx(1.507819).margin(1e-6));
@@ -114,7 +114,7 @@ TEST_CASE("the cascade doubly robust estimator has the exact mean and variance o
           double later = 0;
           for (std::uint16_t b = 0; b < 4; ++b)
             if (b != a) later += w[b] / (10 - w[a]) * immediate({a}, b);
-          return kAlpha[a] + later;
+          return kSlateAlpha[a] + later;
         }) == Approx(.850469).margin(1e-6));
 }
 
@@ -126,8 +126,8 @@ TEST_CASE("slate estimators have the exact means and variances of an enumerated 
   CHECK(space.variance("iips", cascade_mean, true) == Approx(.973491).margin(1e-6));
   CHECK(space.variance("rips", cascade_mean, true) == Approx(1.507819).margin(1e-6));
   const auto standard = [](const Slate& s) {
-    return std::vector<double>{kAlpha[s[0]] * (1 - .5 * kAlpha[s[1]]),
-                               kAlpha[s[1]] * (1 - .5 * kAlpha[s[0]])};
+    return std::vector<double>{kSlateAlpha[s[0]] * (1 - .5 * kSlateAlpha[s[1]]),
+                               kSlateAlpha[s[1]] * (1 - .5 * kSlateAlpha[s[0]])};
   };
   CHECK(space.mean("rips", standard) == Approx(.600904).margin(1e-6));
   CHECK(space.variance("rips", standard, false) == Approx(2.013214).margin(1e-6));

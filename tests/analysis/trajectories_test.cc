@@ -12,7 +12,7 @@ using namespace rehearsal::testing;
 namespace {
 
 /// Columns that own what Trajectories borrows.
-struct Sessions {
+struct LoggedSessions {
   std::size_t n_steps = 0;
   std::size_t n_actions = 0;
   double gamma = 1;
@@ -25,11 +25,11 @@ struct Sessions {
   }
 };
 
-Sessions golden_sessions(const Arrays& arrays, const std::string& group) {
+LoggedSessions golden_sessions(const Arrays& arrays, const std::string& group) {
   const auto input = [&](const std::string& name) {
     return arrays.at(group + "/inputs/" + name).values;
   };
-  Sessions log;
+  LoggedSessions log;
   log.n_steps = static_cast<std::size_t>(input("step_per_trajectory")[0]);
   log.n_actions = arrays.at(group + "/inputs/evaluation_policy_action_dist").shape[1];
   log.gamma = input("gamma")[0];
@@ -44,7 +44,7 @@ Sessions golden_sessions(const Arrays& arrays, const std::string& group) {
   return log;
 }
 
-double value(const std::string& name, const Sessions& log) {
+double value(const std::string& name, const LoggedSessions& log) {
   return estimate_sessions(trajectory_estimators().at(name), log.view()).value;
 }
 
@@ -75,7 +75,7 @@ class Process {
 
   /// Mean of an estimator's terms over all sessions: its expectation.
   double expectation(const std::string& name, bool true_weights = true) const {
-    Sessions log = log_;
+    LoggedSessions log = log_;
     if (!true_weights)
       for (double& w : log.state) w = 1;
     const TrajectoryEstimatorEntry& entry = trajectory_estimators().at(name);
@@ -98,7 +98,7 @@ class Process {
   }
 
   const std::vector<double>& probability() const { return probability_; }
-  const Sessions& log() const { return log_; }
+  const LoggedSessions& log() const { return log_; }
 
  private:
   /// P(s at step t) under a policy.
@@ -154,7 +154,7 @@ class Process {
   }
 
   std::vector<double> start_, next_, mu_, pi_, reward_, any_q_, probability_;
-  Sessions log_;
+  LoggedSessions log_;
 };
 
 }  // namespace
@@ -162,7 +162,7 @@ class Process {
 TEST_CASE("session estimators give the reference values that are not called wrong") {
   const Arrays arrays = golden_arrays("golden/ope/golden_rl.h5");
   for (const std::string& group : groups_with(arrays, "inputs/step_per_trajectory")) {
-    const Sessions log = golden_sessions(arrays, group);
+    const LoggedSessions log = golden_sessions(arrays, group);
     for (const std::string& key : output_keys(arrays, group)) {
       if (key.rfind("cd_", 0) == 0) continue;
       INFO(group << " " << key);
@@ -177,7 +177,7 @@ TEST_CASE("session estimators give the reference values that are not called wron
 TEST_CASE("intervals as SCOPE-RL has them give the reference and the right ones differ as known") {
   const Arrays arrays = golden_arrays("golden/ope/golden_rl.h5");
   for (const std::string& group : groups_with(arrays, "inputs/step_per_trajectory")) {
-    const Sessions log = golden_sessions(arrays, group);
+    const LoggedSessions log = golden_sessions(arrays, group);
     for (const TrajectoryEstimatorEntry& entry : trajectory_estimators().entries()) {
       std::string key = entry.name;
       const bool as_coded = key.find("_scope_rl") != std::string::npos;
@@ -208,7 +208,7 @@ TEST_CASE("intervals as SCOPE-RL has them give the reference and the right ones 
 TEST_CASE("distribution summaries as SCOPE-RL has them give the reference values") {
   const Arrays arrays = golden_arrays("golden/ope/golden_rl.h5");
   for (const std::string& group : groups_with(arrays, "inputs/step_per_trajectory")) {
-    const Sessions log = golden_sessions(arrays, group);
+    const LoggedSessions log = golden_sessions(arrays, group);
     const auto input = [&](const std::string& name) {
       return arrays.at(group + "/inputs/" + name).values;
     };
@@ -259,26 +259,26 @@ TEST_CASE("state weights of one leave two-step ratios as they are and bias the r
 }
 
 TEST_CASE("drl discounts where the code forgets to and both agree without discount") {
-  Sessions log = Process(3).log();
+  LoggedSessions log = Process(3).log();
   CHECK(value("drl", log) < value("drl_scope_rl", log));
   log.gamma = 1;
   CHECK(value("drl", log) == Approx(value("drl_scope_rl", log)).epsilon(1e-14));
 }
 
 TEST_CASE("the misplaced value of SCOPE-RL changes the last two steps alone") {
-  Sessions log = Process(5).log();
+  LoggedSessions log = Process(5).log();
   log.gamma = 0;  // then V of the next step does not count
   for (const std::string name : {"sm_dr_nstep1", "sam_dr_nstep0"})
     CHECK(value(name, log) == Approx(value(name + "_scope_rl", log)).epsilon(1e-13));
   // On top of it sm_sndr does not start from the value of the first state at all.
-  Sessions raised = log;
+  LoggedSessions raised = log;
   for (double& v : raised.initial_value) v += 1;
   CHECK(value("sm_sndr_nstep1", raised) == Approx(value("sm_sndr_nstep1", log) + 1));
   CHECK(value("sm_sndr_nstep1_scope_rl", raised) == value("sm_sndr_nstep1_scope_rl", log));
 }
 
 TEST_CASE("a true value model leaves doubly robust sessions no variance where rewards have none") {
-  Sessions log;
+  LoggedSessions log;
   log.n_steps = 2;
   log.n_actions = 2;
   log.gamma = .5;
@@ -304,7 +304,7 @@ TEST_CASE("a true value model leaves doubly robust sessions no variance where re
 }
 
 TEST_CASE("where the policies agree session estimators give the mean discounted return") {
-  Sessions log = Process(6).log();
+  LoggedSessions log = Process(6).log();
   for (std::size_t s = 0; s < log.reward.size(); ++s)
     log.action_dist[2 * s + log.action[s]] = log.pscore[s];
   for (std::size_t s = 0; s < log.reward.size(); ++s)
@@ -320,8 +320,8 @@ TEST_CASE("where the policies agree session estimators give the mean discounted 
 }
 
 TEST_CASE("no sessions and absent columns are refused") {
-  CHECK_THROWS_AS(value("dm", Sessions{}), Error);
-  Sessions bare = Process(1).log();
+  CHECK_THROWS_AS(value("dm", LoggedSessions{}), Error);
+  LoggedSessions bare = Process(1).log();
   bare.state.clear();
   CHECK_THROWS_AS(value("sm_is_nstep0", bare), Error);
   CHECK_NOTHROW(value("sam_is_nstep0", bare));

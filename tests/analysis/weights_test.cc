@@ -50,7 +50,7 @@ WeightNeeds all_needs() {
   return needs;
 }
 
-struct Moments {
+struct WeightMoments {
   double mean = 0;
   double variance = 0;
 };
@@ -134,21 +134,21 @@ Rewards independent_slots(std::function<std::vector<double>(const Slate&)> mean)
           }};
 }
 
-const std::vector<double> kAlpha{.5, .3, .2, .4};
+const std::vector<double> kPageAlpha{.5, .3, .2, .4};
 
 Rewards golden_rewards(const std::string& kind) {
   if (kind == "independent")
     return independent_slots([](const Slate& s) {
-      return std::vector<double>{kAlpha[s[0]], .6 * kAlpha[s[1]]};
+      return std::vector<double>{kPageAlpha[s[0]], .6 * kPageAlpha[s[1]]};
     });
   if (kind == "standard")
     return independent_slots([](const Slate& s) {
-      return std::vector<double>{kAlpha[s[0]] * (1 - .5 * kAlpha[s[1]]),
-                                 kAlpha[s[1]] * (1 - .5 * kAlpha[s[0]])};
+      return std::vector<double>{kPageAlpha[s[0]] * (1 - .5 * kPageAlpha[s[1]]),
+                                 kPageAlpha[s[1]] * (1 - .5 * kPageAlpha[s[0]])};
     });
   // cascade: at most one click
   const auto mean = [](const Slate& s) {
-    return std::vector<double>{kAlpha[s[0]], (1 - kAlpha[s[0]]) * kAlpha[s[1]]};
+    return std::vector<double>{kPageAlpha[s[0]], (1 - kPageAlpha[s[0]]) * kPageAlpha[s[1]]};
   };
   return {mean, [mean](const Slate& s, const std::vector<double>& a) {
             const std::vector<double> p = mean(s);

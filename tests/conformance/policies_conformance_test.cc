@@ -9,6 +9,7 @@
 #include "sim/core/error.h"
 #include "sim/trainer.h"
 #include "tests/catch.h"
+#include "tests/conformance/walked_policies.h"
 #include "tests/policies/fake_users.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
@@ -19,42 +20,25 @@ using testing::Slate;
 
 namespace {
 
-/// Fields that a type cannot do without, and shorter trainings; all others must work with their
-/// defaults.
-const std::map<std::string, std::string> kNeeded{
-    {"mixture", "of: {curated: 0.6, random: 0.4}"},
-    {"dlcm", "steps: 50"},
-    {"prm", "steps: 50"},
-    {"setrank", "steps: 50"},
-    {"pointer", "steps: 50, reinforce_steps: 50, evaluator: {steps: 50}"},
-    {"evaluator_generator", "steps: 50"},
-    {"mmr", "of: rates"},
-    {"dpp", "of: rates"},
-    {"multi_task_ranker", "tasks: [{name: click, label: click}]"},
-    {"plugin", "library: " REHEARSAL_TEST_PLUGIN}};
-
 /// Types that decide one module a page.
 const std::set<std::string> kOneModule{"potec", "offset_tree"};
-
-/// Types whose file only libtorch can write: tests/torch/torchscript_test.cc walks those.
-const std::set<std::string> kElsewhere{"torchscript"};
 
 std::vector<PolicyEntry> entries() {
   std::vector<PolicyEntry> all;
   for (const PolicyEntry& entry : policies().entries())
-    if (kElsewhere.count(entry.name) == 0) all.push_back(entry);
+    if (testing::walks(entry.name)) all.push_back(entry);
   return all;
 }
 
 /// A small site, its log, and what makers may use.
-struct Site {
+struct PolicySite {
   Schema schema;
   TemporaryFolder folder;
   small::FakeUsers users;
   std::map<std::string, std::shared_ptr<Policy>> others;
   std::unique_ptr<LogReader> log;
 
-  explicit Site(std::uint16_t n_slots) : schema(small::schema(n_slots)) {
+  explicit PolicySite(std::uint16_t n_slots) : schema(small::schema(n_slots)) {
     others["curated"] = small::policy("{name: curated, type: static_order}", schema);
     others["random"] = small::policy("{name: random, type: uniform}", schema);
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 2, 2000, Rng(31));
@@ -65,9 +49,8 @@ struct Site {
 
   /// Args: more: further keys of the mapping, ", key: value".
   std::shared_ptr<Policy> make(const std::string& type, const std::string& more = "") const {
-    const auto needed = kNeeded.find(type);
-    const std::string own = needed == kNeeded.end() ? "" : ", " + needed->second;
-    return from("{name: entry, type: " + type + own + more + "}");
+    const std::string own = testing::needed_fields(type);
+    return from("{name: entry, type: " + type + (own.empty() ? "" : ", ") + own + more + "}");
   }
   std::shared_ptr<Policy> from(const std::string& yaml) const {
     return make_policy(YAML::Load(yaml), {}, {schema, Rng(1), &users, others});
@@ -95,9 +78,9 @@ struct Site {
 };
 
 /// The site that a type of policy is for.
-const Site& site(const std::string& type = "") {
-  static const Site pages(3);
-  static const Site single(1);
+const PolicySite& site(const std::string& type = "") {
+  static const PolicySite pages(3);
+  static const PolicySite single(1);
   return kOneModule.count(type) > 0 ? single : pages;
 }
 
@@ -323,7 +306,7 @@ TEST_CASE("conformance: a policy fitted twice to the same log is the same policy
 TEST_CASE("conformance: a policy that learns online serves untrained and stays as it is in a batch",
           "[conformance]") {
   const RequestBatch requests = requests_of(40);
-  for (const PolicyEntry& entry : policies().entries()) {
+  for (const PolicyEntry& entry : entries()) {
     INFO("policy " << entry.name);
     if (!entry.online) continue;
     CHECK(entry.learns);

@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t kUsers = 200;
 
 /// Keys that a model of users cannot do without on a catalogue's pages of six cells.
-const std::map<std::string, std::string> kNeeded{
+const std::map<std::string, std::string> kNeededUsers{
     {"dcm", "lambda: [0.7, 0.6, 0.5, 0.5, 0.5], "},
     {"ubm",
      "gamma: [[1], [0.8, 0.9], [0.6, 0.7, 0.9], [0.5, 0.5, 0.6, 0.8], [0.4, 0.4, 0.5, 0.6, 0.8], "
@@ -31,11 +31,11 @@ const std::map<std::string, std::string> kNeeded{
 Site site_of(const std::string& users) {
   const std::string n = std::to_string(kUsers);
   if (worlds().find(users) != nullptr) return Site(users, "{users: " + n + "}");
-  const auto needed = kNeeded.find(users);
+  const auto needed = kNeededUsers.find(users);
   return Site("catalogue",
               "{users: " + n +
                   ", items: 300, modules: 3, slots: 2, candidates: 4, positions: 3, overlap: 0.9}",
-              "{" + (needed == kNeeded.end() ? "" : needed->second) +
+              "{" + (needed == kNeededUsers.end() ? "" : needed->second) +
                   "attraction: {logit: -0.5, freshness: 1, repeat_discount: 0.5, daypart: [-1, 0, "
                   "0, 1]}, after_click: {like: {logit: -1}, share: {logit: -1}, hide: {logit: -2}, "
                   "cart: {logit: 0}, buy: {logit: 0}}, over_time: {drift: 0.3, drift_noise: 0.1, "

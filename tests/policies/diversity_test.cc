@@ -43,13 +43,13 @@ double determinant(const OnALine& choices, const Slate& chosen) {
 
 /// A site, its log and policies that have learnt from it. Alpha and gamma retrieve the same items,
 /// and so do beta and delta; no item is of both kinds.
-struct Learnt {
+struct LearntValues {
   Schema schema = small::schema();
   TemporaryFolder folder;
   std::map<std::string, std::shared_ptr<Policy>> others;
   std::unique_ptr<LogReader> log;
 
-  Learnt() {
+  LearntValues() {
     small::write_log(folder.path("log"), schema, *small::behavior(schema), 1, 4000, Rng(31));
     log = std::make_unique<LogReader>(folder.path("log"));
     others["rates"] = policy("{name: rates, type: popularity}");
@@ -62,13 +62,13 @@ struct Learnt {
   }
 };
 
-std::size_t full_request(const RequestBatch& requests) {
+std::size_t first_full_request(const RequestBatch& requests) {
   std::size_t i = 0;
   while (requests.n_eligible(i) < 4) ++i;
   return i;
 }
 
-Slate page_of(const Policy& policy, const RequestBatch& requests, std::size_t i) {
+Slate slate_of(const Policy& policy, const RequestBatch& requests, std::size_t i) {
   const PageBatch pages = recommend(policy, requests, Rng(3), nullptr);
   return {pages.shown(i).begin(), pages.shown(i).end()};
 }
@@ -127,31 +127,31 @@ TEST_CASE("relevance runs from 0 for the least value to 1 for the largest") {
 }
 
 TEST_CASE("re-rankers take their values from another policy and likeness from the log") {
-  Learnt learnt;
+  LearntValues learnt;
   const RequestBatch requests = small::requests(40, Rng(1));
-  const std::size_t i = full_request(requests);
-  const Slate by_value = page_of(*learnt.others["rates"], requests, i);
+  const std::size_t i = first_full_request(requests);
+  const Slate by_value = slate_of(*learnt.others["rates"], requests, i);
   const auto kind = [](std::uint16_t module) { return module % 2; };
   for (const std::string type : {"mmr", "dpp"}) {
     INFO(type);
     const auto plain = learnt.policy("{name: x, type: " + type + ", of: rates, trade_off: 1}");
-    CHECK(page_of(*plain, requests, i) == by_value);
+    CHECK(slate_of(*plain, requests, i) == by_value);
     const RowMatrix likeness =
         Eigen::Map<const RowMatrix>(plain->state().at("similarity").values.data(), 4, 4);
     for (std::uint16_t a = 0; a < 4; ++a)
       for (std::uint16_t b = 0; b < 4; ++b)
         CHECK(likeness(a, b) == Approx(kind(a) == kind(b) ? 1 : 0).margin(1e-12));
     const auto diverse = learnt.policy("{name: x, type: " + type + ", of: rates, trade_off: 0.2}");
-    const Slate page = page_of(*diverse, requests, i);
+    const Slate page = slate_of(*diverse, requests, i);
     CHECK(page[0] == by_value[0]);
     CHECK(kind(page[1]) != kind(page[0]));
   }
 }
 
 TEST_CASE("drawn re-rankings have exact probabilities, with and without constraints") {
-  Learnt learnt;
+  LearntValues learnt;
   const RequestBatch requests = small::requests(40, Rng(1));
-  const std::size_t i = full_request(requests);
+  const std::size_t i = first_full_request(requests);
   for (const std::string type : {"mmr", "dpp"}) {
     const std::string keys = "{name: x, type: " + type + ", of: rates, temperature: 0.4";
     const auto drawn = learnt.policy(keys + "}");
@@ -160,12 +160,12 @@ TEST_CASE("drawn re-rankings have exact probabilities, with and without constrai
     testing::check_frequencies(*drawn->distribution(requests), i, 20000, 5);
     const auto pinned = learnt.policy(keys + ", constraints: {pinned: {beta: 1}}}");
     testing::check_against_enumeration(*pinned->distribution(requests), i, 1e-12);
-    CHECK(page_of(*pinned, requests, i)[1] == 1);
+    CHECK(slate_of(*pinned, requests, i)[1] == 1);
   }
 }
 
 TEST_CASE("a saved re-ranker brings the policy whose values it takes") {
-  Learnt learnt;
+  LearntValues learnt;
   const auto made = learnt.policy("{name: x, type: mmr, of: rates, trade_off: 0.4}");
   save_policy(*made, made->config(), learnt.folder.path("saved"));
   const auto loaded = load_policy(learnt.folder.path("saved"), learnt.schema);
@@ -175,7 +175,7 @@ TEST_CASE("a saved re-ranker brings the policy whose values it takes") {
 }
 
 TEST_CASE("re-rankers refuse what has no value of each module") {
-  Learnt learnt;
+  LearntValues learnt;
   const auto refused = [&](const std::string& of) {
     return small::policy("{name: x, type: dpp, of: " + of + "}", learnt.schema, learnt.others);
   };

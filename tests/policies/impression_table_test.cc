@@ -9,7 +9,7 @@ using namespace rehearsal;
 
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
 /// Five shards of 20 rows in lists of four; a row's user says which it is.
 ImpressionTable shard_of(std::size_t shard) {
@@ -19,7 +19,7 @@ ImpressionTable shard_of(std::size_t shard) {
     table.user.push_back(id);
     table.item.push_back(id % 7);
     table.dense.push_back(static_cast<float>(id));
-    table.dense.push_back(i == 0 ? kNan : 2.0f);
+    table.dense.push_back(i == 0 ? kMissing : 2.0f);
     table.labels.push_back(static_cast<float>(id) + 0.5f);
     table.soft.push_back(-static_cast<float>(id));
     if (i % 4 == 3) table.lists.push_back(i + 1);

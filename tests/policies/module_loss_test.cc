@@ -1,12 +1,11 @@
 #include "policies/module_loss.h"
 
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
 
 using namespace rehearsal;
 
 namespace {
-
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// Three pages of 4 modules: clicks with and without purchase, two weights, three positions.
 PageExamples examples() {
@@ -36,10 +35,10 @@ double plain_loss(const PageExamples& batch, const RowMatrixF& z, std::span<cons
   double total = 0;
   for (std::size_t i = 0; i < batch.page.size(); ++i) {
     const double g = position.empty() ? 0 : position[static_cast<std::size_t>(batch.position[i])];
-    const double ctr = sigmoid(z(batch.page[i], batch.module[i]) + g);
+    const double ctr = logistic(z(batch.page[i], batch.module[i]) + g);
     double loss = -std::log(batch.click[i] > 0 ? ctr : 1 - ctr);
     if (purchase) {
-      const double ptr = ctr * sigmoid(z(batch.page[i], n_modules + batch.module[i]));
+      const double ptr = ctr * logistic(z(batch.page[i], n_modules + batch.module[i]));
       CHECK(ptr <= ctr);
       loss -= std::log(batch.purchase[i] > 0 ? ptr : 1 - ptr);
     }
@@ -99,8 +98,8 @@ TEST_CASE("the gradient by the purchase logit is (pPTR - y) / (1 - pPTR) * (1 - 
   batch.weight = {1};
   RowMatrixF z(1, 2);
   z << 0.75f, -1.5f;
-  const double ctr = sigmoid(0.75);
-  const double cvr = sigmoid(-1.5);
+  const double ctr = logistic(0.75);
+  const double cvr = logistic(-1.5);
   for (const double y : {0.0, 1.0}) {
     batch.purchase = {static_cast<float>(y)};
     RowMatrixF gradient;

@@ -7,7 +7,7 @@ using namespace rehearsal;
 
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
 
 NetworkShape shape_of(const std::string& architecture) {
   NetworkShape shape;
@@ -38,8 +38,8 @@ struct Rows {
   std::vector<std::uint32_t> user{0, 1, 2, 3, 9, 1, 0};
   std::vector<std::uint32_t> item{4, 3, 2, 1, 0, 0, 4};
   std::vector<float> dense;
-  std::vector<float> labels{1, 0.5f, 0,  0, kNan, 0,    1, 2.5f, 1, 0, kNan,
-                            0, 1,    -1, 0, 0,    kNan, 0, 1,    1, 1};
+  std::vector<float> labels{1, 0.5f, 0,  0, kUnknown, 0,        1, 2.5f, 1, 0, kUnknown,
+                            0, 1,    -1, 0, 0,        kUnknown, 0, 1,    1, 1};
   Rows() {
     for (int i = 0; i < 14; ++i) dense.push_back(std::sin(1.3f * static_cast<float>(i)));
   }

@@ -10,7 +10,7 @@ using namespace rehearsal;
 
 namespace {
 
-const std::string kTasks =
+const std::string kRankerTasks =
     "tasks: [{name: click, label: item_click}, {name: trail, kind: regression, label: dwell, "
     "given: item_click, transform: log1p}, {name: buy, kind: esmm, label: item_purchase, given: "
     "item_click}]";
@@ -22,7 +22,7 @@ std::shared_ptr<Policy> ranker(const std::string& more, const Schema& schema) {
   return small::policy("{name: net, type: multi_task_ranker, " + more + "}", schema);
 }
 
-std::string all(const std::string& more = "") { return kInputs + ", " + kTasks + more; }
+std::string all(const std::string& more = "") { return kInputs + ", " + kRankerTasks + more; }
 
 FitContext context_of(const Schema& schema, const std::vector<LogBatch>& shards,
                       std::uint64_t seed = 4) {
@@ -37,13 +37,13 @@ bool same(const Arrays& a, const Arrays& b) {
 }
 
 /// A site, its log in two shards, a teacher's labels of it that know the truth.
-struct Site {
+struct RankerSite {
   Schema schema = small::item_schema();
   std::vector<LogBatch> shards = small::item_shards(2, 800, 50, schema);
   std::vector<LogBatch> test = small::item_shards(1, 400, 90, schema);
   LabelSource labels;
 
-  Site() {
+  RankerSite() {
     std::vector<RowMatrixF> stored;
     for (const LogBatch& batch : shards) {
       RowMatrixF values(static_cast<Eigen::Index>(batch.pages.item.size()), 2);
@@ -69,16 +69,16 @@ struct Site {
   }
 };
 
-const Site& site() {
-  static const Site once;
+const RankerSite& ranker_site() {
+  static const RankerSite once;
   return once;
 }
 
 double click_auc(const Policy& policy, std::size_t task = 0) {
   const MultiTaskRanker& net = as_multi_task_ranker(policy, "net");
   RowMatrixF outputs, labels;
-  net.predict(site().test[0], outputs);
-  net.observe(site().test[0], labels);
+  net.predict(ranker_site().test[0], outputs);
+  net.observe(ranker_site().test[0], labels);
   return small::auc(outputs, labels, static_cast<Eigen::Index>(task));
 }
 
@@ -88,15 +88,15 @@ TEST_CASE("a ranker of items learns who likes what from ids alone", "[multi_task
   const auto net = ranker(
       "tasks: [{name: click, label: item_click}], train: {epochs: 12, batch: "
       "64, learning_rate: 0.02}",
-      site().schema);
-  net->fit(site().context());
+      ranker_site().schema);
+  net->fit(ranker_site().context());
   CHECK(click_auc(*net) > 0.66);
   // The truth's own AUC on these rounds is about 0.76 with the taste, which this one cannot see.
   const auto seeing = ranker(
       "inputs: [context.taste], tasks: [{name: click, label: item_click}], "
       "train: {epochs: 12, batch: 64, learning_rate: 0.02}",
-      site().schema);
-  seeing->fit(site().context());
+      ranker_site().schema);
+  seeing->fit(ranker_site().context());
   CHECK(click_auc(*seeing) > click_auc(*net));
 }
 
@@ -105,24 +105,24 @@ TEST_CASE("every architecture trains all kinds of tasks, twice to the same bytes
     INFO(architecture);
     const std::string config = all(", network: {architecture: " + architecture +
                                    ", tower: [4]}, train: {batch: 64, epochs: 8}");
-    const auto net = ranker(config, site().schema);
-    net->fit(site().context());
+    const auto net = ranker(config, ranker_site().schema);
+    net->fit(ranker_site().context());
     CHECK(click_auc(*net) > 0.55);
     CHECK(click_auc(*net, 2) > 0.53);
-    const auto again = ranker(config, site().schema);
-    again->fit(site().context());
+    const auto again = ranker(config, ranker_site().schema);
+    again->fit(ranker_site().context());
     CHECK(same(net->state(), again->state()));
-    again->fit(site().context(5));
+    again->fit(ranker_site().context(5));
     CHECK_FALSE(same(net->state(), again->state()));
     RowMatrixF hidden;
-    as_multi_task_ranker(*net, "net").represent(site().test[0], hidden);
+    as_multi_task_ranker(*net, "net").represent(ranker_site().test[0], hidden);
     CHECK(hidden.cols() == 16);
   }
 }
 
 TEST_CASE("batches of whole lists train too", "[multi_task]") {
-  const auto net = ranker(all(", train: {unit: lists, batch: 100}"), site().schema);
-  net->fit(site().context());
+  const auto net = ranker(all(", train: {unit: lists, batch: 100}"), ranker_site().schema);
+  net->fit(ranker_site().context());
   CHECK(click_auc(*net) > 0.55);
 }
 
@@ -130,17 +130,17 @@ TEST_CASE("what is served is bit-identical without the distillation heads", "[mu
   const auto net =
       ranker(all(", distill: [{type: auxiliary, heads: [click, trail]}, {type: non_serving, heads: "
                  "[click]}, {type: affine, heads: [click]}]"),
-             site().schema);
-  net->fit(site().context());
+             ranker_site().schema);
+  net->fit(ranker_site().context());
   const MultiTaskRanker& taught = as_multi_task_ranker(*net, "net");
   CHECK(taught.training_state().size() == net->state().size() + 8);
-  const auto served = ranker(all(), site().schema);
+  const auto served = ranker(all(), ranker_site().schema);
   served->set_state(net->state());
   RowMatrixF with, without;
-  taught.predict(site().test[0], with);
-  as_multi_task_ranker(*served, "net").predict(site().test[0], without);
+  taught.predict(ranker_site().test[0], with);
+  as_multi_task_ranker(*served, "net").predict(ranker_site().test[0], without);
   CHECK(with == without);
-  const RequestBatch requests = small::item_requests(200, Rng(7), site().schema);
+  const RequestBatch requests = small::item_requests(200, Rng(7), ranker_site().schema);
   const PageBatch pages = recommend(*net, requests, Rng(1), nullptr);
   CHECK(recommend(*served, requests, Rng(1), nullptr).item == pages.item);
   CHECK(served->state().size() == net->state().size());
@@ -151,8 +151,8 @@ TEST_CASE("labels of a teacher that knows the truth help, permuted ones do not",
       "inputs: [context.taste], tasks: [{name: click, label: item_click}], "
       "train: {epochs: 6, batch: 64, learning_rate: 0.02}";
   const auto fitted = [&](const std::string& method) {
-    const auto net = ranker(base + ", distill: [" + method + "]", site().schema);
-    net->fit(site().context());
+    const auto net = ranker(base + ", distill: [" + method + "]", ranker_site().schema);
+    net->fit(ranker_site().context());
     return click_auc(*net);
   };
   const double control = fitted("");
@@ -168,10 +168,10 @@ TEST_CASE("labels of a teacher that knows the truth help, permuted ones do not",
 TEST_CASE("every method of distillation trains by its name, and learns its teacher's order",
           "[multi_task]") {
   // A teacher's hidden layer: what the truth depends on.
-  Site taught;
+  RankerSite taught;
   taught.labels.heads.push_back({"hidden_0", true});
   taught.labels.heads.push_back({"hidden_1", true});
-  taught.labels.read = [labels = site().labels.read](std::size_t shard) {
+  taught.labels.read = [labels = ranker_site().labels.read](std::size_t shard) {
     const RowMatrixF own = labels(shard);
     RowMatrixF wide(own.rows(), 4);
     wide << own, own.col(1).array() - 3.5f, own.col(0).array() + 1.0f;
@@ -201,8 +201,8 @@ TEST_CASE("examples of another domain are mixed in, what it lacks at its default
       "buy, kind: esmm, label: item_purchase, given: item_click}], train: {epochs: 6, batch: 64, "
       "learning_rate: 0.02}, distill: [{type: mix_in, share: ";
   const auto fitted = [&](const std::string& share) {
-    const auto net = ranker(config + share + "}]", site().schema);
-    FitContext context = site().context();
+    const auto net = ranker(config + share + "}]", ranker_site().schema);
+    FitContext context = ranker_site().context();
     context.other_domain = source_of(source, there);
     net->fit(context);
     return net;
@@ -210,7 +210,7 @@ TEST_CASE("examples of another domain are mixed in, what it lacks at its default
   const auto mixed = fitted("0.5");
   CHECK(click_auc(*mixed) > click_auc(*fitted("0.0")) + 0.005);
   CHECK(same(mixed->state(), fitted("0.5")->state()));
-  CHECK_THROWS_WITH(ranker(config + "0.5}]", site().schema)->fit(site().context()),
+  CHECK_THROWS_WITH(ranker(config + "0.5}]", ranker_site().schema)->fit(ranker_site().context()),
                     Catch::Contains("another domain"));
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("a teacher of one site labels another, where it lacks what it declares
   const std::string config =
       "inputs: [context.taste, item.age, context.visit, context.visit2], "
       "may_lack: [context.visit], " +
-      kTasks;
+      kRankerTasks;
   CHECK_THROWS_WITH(ranker(config, source),
                     Catch::Contains("visit2") && Catch::Contains("did you mean 'visit'"));
   const std::string good =
@@ -228,51 +228,51 @@ TEST_CASE("a teacher of one site labels another, where it lacks what it declares
   const std::vector<LogBatch> logs = small::item_shards(1, 400, 20, source);
   teacher->fit(context_of(source, logs));
   CHECK(as_multi_task_ranker(*teacher, "teacher").missing_inputs() == 0);
-  const auto there = ranker(good, site().schema);
+  const auto there = ranker(good, ranker_site().schema);
   CHECK(as_multi_task_ranker(*there, "teacher").missing_inputs() == Approx(1.0 / 3));
-  CHECK_THROWS_WITH(there->fit(site().context()),
+  CHECK_THROWS_WITH(there->fit(ranker_site().context()),
                     Catch::Contains("lacks the inputs context.visit"));
   there->set_state(teacher->state());
 
   const TemporaryFolder folder;
   const MultiTaskRanker& labeller = as_multi_task_ranker(*there, "teacher");
-  write_teacher_labels(labeller, "v1", source_of(site().schema, site().shards),
+  write_teacher_labels(labeller, "v1", source_of(ranker_site().schema, ranker_site().shards),
                        folder.path("labels"), true);
   const LabelSource labels = open_labels(folder.path("labels"));
   CHECK(labels.heads.size() == 1 + 16);
   RowMatrixF outputs, hidden;
-  labeller.predict(site().shards[1], outputs);
-  labeller.represent(site().shards[1], hidden);
+  labeller.predict(ranker_site().shards[1], outputs);
+  labeller.represent(ranker_site().shards[1], hidden);
   CHECK(labels.read(1).leftCols(1) == outputs);
   CHECK(labels.read(1).rightCols(16) == hidden);
 
   // A stated default is what the input would be if it were recorded so.
-  const auto stated = ranker(good + ", defaults: {context.visit: 0.25}", site().schema);
+  const auto stated = ranker(good + ", defaults: {context.visit: 0.25}", ranker_site().schema);
   stated->set_state(teacher->state());
-  Schema with = site().schema;
+  Schema with = ranker_site().schema;
   with.features.push_back({"visit", {}, ""});
-  LogBatch recorded = site().test[0];
+  LogBatch recorded = ranker_site().test[0];
   recorded.requests.n_features = 3;
   recorded.requests.context.clear();
   for (std::size_t i = 0; i < recorded.size(); ++i) {
-    const auto old = site().test[0].requests.features(i);
+    const auto old = ranker_site().test[0].requests.features(i);
     recorded.requests.context.insert(recorded.requests.context.end(), {old[0], old[1], 0.25f});
   }
   const auto seeing = ranker(good, with);
   seeing->set_state(teacher->state());
   RowMatrixF a, b;
-  as_multi_task_ranker(*stated, "s").predict(site().test[0], a);
+  as_multi_task_ranker(*stated, "s").predict(ranker_site().test[0], a);
   as_multi_task_ranker(*seeing, "s").predict(recorded, b);
   CHECK(a == b);
 }
 
 TEST_CASE("pages come by the value of items, modules by the sum of what they place",
           "[multi_task]") {
-  const auto net = ranker("inputs: [context.taste, item.age, candidate.plays], " + kTasks +
+  const auto net = ranker("inputs: [context.taste, item.age, candidate.plays], " + kRankerTasks +
                               ", score: {task: click, powers: {trail: 0.5}, bonuses: {buy: 2}}",
-                          site().schema);
-  net->fit(site().context());
-  const RequestBatch requests = small::item_requests(40, Rng(7), site().schema);
+                          ranker_site().schema);
+  net->fit(ranker_site().context());
+  const RequestBatch requests = small::item_requests(40, Rng(7), ranker_site().schema);
   const PageBatch pages = recommend(*net, requests, Rng(1), nullptr);
   // All candidates as if they were shown.
   LogBatch shown;
@@ -314,10 +314,10 @@ TEST_CASE("pages come by the value of items, modules by the sum of what they pla
 }
 
 TEST_CASE("exploration shows every order with the chance that is logged", "[multi_task]") {
-  const auto net = ranker(all(", exploration: 0.2"), site().schema);
-  net->fit(site().context());
+  const auto net = ranker(all(", exploration: 0.2"), ranker_site().schema);
+  net->fit(ranker_site().context());
   CHECK_FALSE(net->deterministic());
-  const RequestBatch requests = small::item_requests(400, Rng(7), site().schema);
+  const RequestBatch requests = small::item_requests(400, Rng(7), ranker_site().schema);
   Propensities own;
   const PageBatch pages = recommend(*net, requests, Rng(1), &own);
   const Propensities again = propensities(*net, requests, pages);
@@ -332,7 +332,7 @@ TEST_CASE("exploration shows every order with the chance that is logged", "[mult
 
 TEST_CASE("what a multi-task ranker cannot do with its configuration or log is said",
           "[multi_task]") {
-  const Schema& schema = site().schema;
+  const Schema& schema = ranker_site().schema;
   const auto refused = [&](const std::string& more, const std::string& message) {
     CHECK_THROWS_WITH(ranker(more, schema), Catch::Contains(message));
   };
@@ -353,10 +353,11 @@ TEST_CASE("what a multi-task ranker cannot do with its configuration or log is s
   refused("score: {task: clik}", "did you mean 'click'");
   refused("score: {powers: {click: 1}}", "no regression");
   const auto taught = ranker("distill: [{type: direct, labels: video}]", schema);
-  CHECK_THROWS_WITH(taught->fit(site().context()), Catch::Contains("unknown labels 'video'"));
+  CHECK_THROWS_WITH(taught->fit(ranker_site().context()),
+                    Catch::Contains("unknown labels 'video'"));
   const auto other = ranker("distill: [{type: direct, heads: [click=watch]}]", schema);
-  CHECK_THROWS_WITH(other->fit(site().context()), Catch::Contains("'watch'"));
-  FitContext wrong = site().context();
+  CHECK_THROWS_WITH(other->fit(ranker_site().context()), Catch::Contains("'watch'"));
+  FitContext wrong = ranker_site().context();
   wrong.labels["teacher"].read = [](std::size_t) { return RowMatrixF(3, 2); };
   CHECK_THROWS_WITH(ranker("distill: [{type: direct}]", schema)->fit(wrong),
                     Catch::Contains("of other rounds"));

@@ -32,7 +32,7 @@ NetworkShape shape() {
 const std::vector<TaskSpec> kTasks{{.name = "click", .label = "item_click", .given = ""}};
 
 /// Clicks where the dense input is positive; user 2 never shows up.
-ImpressionShards shards() {
+ImpressionShards table_shards() {
   return {1, 1, 1, 0, [](std::size_t) {
             ImpressionTable table;
             for (std::uint32_t i = 0; i < 400; ++i) {
@@ -48,7 +48,7 @@ ImpressionShards shards() {
 
 TrainedMultiTask train(const TrainingOptions& options, std::uint64_t seed = 1) {
   const MultiTaskNetwork network(shape());
-  ImpressionStream stream(shards(), {32}, Rng(seed), "test");
+  ImpressionStream stream(table_shards(), {32}, Rng(seed), "test");
   return train_multi_task(network, kTasks, {}, stream, 0, options, Rng(seed), "train test",
                           nullptr);
 }

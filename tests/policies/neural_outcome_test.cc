@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
 #include "tests/support/made_up_log.h"
 
@@ -57,8 +58,6 @@ class KnownNetwork final : public Trainer {
   }
 };
 
-double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
-
 }  // namespace
 
 TEST_CASE("a network's predictions are its click chance by module and place, times the purchase's",
@@ -82,9 +81,9 @@ TEST_CASE("a network's predictions are its click chance by module and place, tim
     for (std::size_t k = 0; k < 3; ++k)
       for (const std::uint16_t m : requests.eligible(i)) {
         const double place = requests.features(i)[0] * 3.0 + static_cast<double>(k);
-        const double click = sigmoid(-0.5 * m - 0.125 * place);
+        const double click = logistic(-0.5 * m - 0.125 * place);
         REQUIRE(ctr.at(cell) == Approx(click).epsilon(1e-6));
-        REQUIRE(ptr.at(cell) == Approx(click * sigmoid(0.25 * m)).epsilon(1e-6));
+        REQUIRE(ptr.at(cell) == Approx(click * logistic(0.25 * m)).epsilon(1e-6));
         ++cell;
       }
   CHECK(cell == ctr.size());

@@ -11,7 +11,7 @@ using namespace rehearsal;
 namespace {
 
 /// One log for all: random pages of the made-up site.
-struct Logged {
+struct LoggedSite {
   Schema schema = effects::schema();
   std::vector<LogBatch> batches{effects::log(12000, schema, Rng(21))};
   RequestBatch requests = effects::requests(1000, Rng(22), 50000);
@@ -26,8 +26,8 @@ struct Logged {
   double share(const Policy& policy) const { return effects::value_of(policy, requests) / best; }
 };
 
-const Logged& logged() {
-  static const Logged once;
+const LoggedSite& logged_site() {
+  static const LoggedSite once;
   return once;
 }
 
@@ -63,7 +63,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 
 TEST_CASE("orderers that know what stands above find nearly the best pages", "[orderers]") {
   const std::string evaluator = "type: evaluator_generator, purchase_weight: 0, steps: 500";
-  const double alone = logged().share(*logged().fitted(evaluator + ", sees: alone"));
+  const double alone = logged_site().share(*logged_site().fitted(evaluator + ", sees: alone"));
   CHECK(alone < 0.96);
   for (const std::string& keys :
        {evaluator, evaluator + ", sees: around",
@@ -71,7 +71,7 @@ TEST_CASE("orderers that know what stands above find nearly the best pages", "[o
                     "learning_rate: 0.01, "
                     "evaluator: {steps: 500}")}) {
     INFO(keys);
-    const double share = logged().share(*logged().fitted(keys));
+    const double share = logged_site().share(*logged_site().fitted(keys));
     CHECK(share > alone + 0.015);
     CHECK(share <= 1);
   }
@@ -79,14 +79,14 @@ TEST_CASE("orderers that know what stands above find nearly the best pages", "[o
 
 TEST_CASE("orderers that score a candidate among all of them learn good pages", "[orderers]") {
   const double random =
-      logged().share(*small::policy("{name: random, type: uniform}", logged().schema));
+      logged_site().share(*small::policy("{name: random, type: uniform}", logged_site().schema));
   for (const std::string keys :
        {"dlcm", "dlcm, loss: listwise", "prm", "prm, loss: attention", "setrank",
         "setrank, position: inverse", "pointer, learn: supervised",
         "pointer, learn: supervised, decoder: one_step",
         "pointer, learn: log, reinforce_steps: 100"}) {
     INFO(keys);
-    const double share = logged().share(*logged().fitted(
+    const double share = logged_site().share(*logged_site().fitted(
         "type: " + keys +
         ", purchase_weight: 0, steps: 300, learning_rate: 0.01, weight_decay: 0.3"));
     CHECK(share > random + 0.05);
@@ -97,11 +97,11 @@ TEST_CASE("orderers that score a candidate among all of them learn good pages", 
 TEST_CASE("scores know the initial order only where a network is given it", "[orderers]") {
   const Schema other = reordered();
   const RequestBatch requests = effects::requests(50, Rng(9), 70000);
-  const auto random = small::policy("{name: random, type: uniform}", logged().schema);
+  const auto random = small::policy("{name: random, type: uniform}", logged_site().schema);
   const PageBatch pages = recommend(*random, requests, Rng(6), nullptr);
   const auto change = [&](const std::string& keys) {
-    const auto trained = logged().fitted(keys + ", steps: 20");
-    return largest_difference(drawn(*trained, keys, logged().schema, requests, pages),
+    const auto trained = logged_site().fitted(keys + ", steps: 20");
+    return largest_difference(drawn(*trained, keys, logged_site().schema, requests, pages),
                               drawn(*trained, keys, other, requests, pages));
   };
   CHECK(change("type: setrank") == 0);
@@ -125,11 +125,11 @@ TEST_CASE("candidates in another order get the same scores", "[orderers]") {
         backwards.candidate.push_back(requests.candidate[c]);
       backwards.candidate_offsets.push_back(static_cast<std::uint32_t>(backwards.candidate.size()));
     }
-  const auto random = small::policy("{name: random, type: uniform}", logged().schema);
+  const auto random = small::policy("{name: random, type: uniform}", logged_site().schema);
   const PageBatch pages = recommend(*random, requests, Rng(6), nullptr);
   for (const std::string type : {"dlcm", "prm", "setrank", "pointer", "evaluator_generator"}) {
     INFO(type);
-    const auto policy = logged().fitted("type: " + type + quick(type) + ", serve: sample");
+    const auto policy = logged_site().fitted("type: " + type + quick(type) + ", serve: sample");
     const std::vector<double> forwards = propensities(*policy, requests, pages).pscore;
     const std::vector<double> other = propensities(*policy, backwards, pages).pscore;
     for (std::size_t i = 0; i < forwards.size(); ++i)
@@ -141,7 +141,7 @@ TEST_CASE("drawn pages have exact probabilities and come as often as those say",
   const RequestBatch requests = effects::requests(3, Rng(9), 70000);
   for (const std::string type : {"pointer", "evaluator_generator", "prm"}) {
     INFO(type);
-    const auto policy = logged().fitted("type: " + type + quick(type) + ", serve: sample");
+    const auto policy = logged_site().fitted("type: " + type + quick(type) + ", serve: sample");
     CHECK_FALSE(policy->deterministic());
     const auto slates = policy->distribution(requests);
     for (std::size_t i = 0; i < 3; ++i) testing::check_against_enumeration(*slates, i, 1e-7);
@@ -154,10 +154,10 @@ TEST_CASE("an orderer is the same after saving, with its propensities", "[ordere
                                  "type: pointer", "type: evaluator_generator, hidden: [8]"})
     for (const std::string serve : {"best", "sample"}) {
       INFO(keys << " " << serve);
-      const auto policy = logged().fitted(keys + quick(keys) + ", serve: " + serve);
+      const auto policy = logged_site().fitted(keys + quick(keys) + ", serve: " + serve);
       const TemporaryFolder folder;
       save_policy(*policy, policy->config(), folder.path("saved"));
-      const auto loaded = load_policy(folder.path("saved"), logged().schema);
+      const auto loaded = load_policy(folder.path("saved"), logged_site().schema);
       Propensities before, after;
       const PageBatch pages = recommend(*policy, requests, Rng(6), &before);
       CHECK(recommend(*loaded, requests, Rng(6), &after).module == pages.module);
@@ -171,7 +171,7 @@ TEST_CASE("an orderer under rules keeps them, and finds the best page that does"
     for (const std::string serve : {"best", "sample"}) {
       INFO(type << " " << serve);
       const std::string keys = "type: " + type + quick(type) + ", serve: " + serve;
-      const auto ruled = logged().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
+      const auto ruled = logged_site().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
       const PageBatch pages = recommend(*ruled, requests, Rng(6), nullptr);
       for (std::size_t i = 0; i < requests.size(); ++i)
         CHECK((pages.shown(i)[0] == 4) == (requests.n_eligible(i) == 5));
@@ -179,32 +179,33 @@ TEST_CASE("an orderer under rules keeps them, and finds the best page that does"
     }
   // Below epsilon the best two are still not substitutes.
   const std::string keys = "type: evaluator_generator, purchase_weight: 0, steps: 500, beam: 100";
-  const auto ruled = logged().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
+  const auto ruled = logged_site().fitted(keys + ", constraints: {pinned: {epsilon: 0}}");
   const PageBatch pages = recommend(*ruled, requests, Rng(6), nullptr);
   for (std::size_t i = 0; i < requests.size(); ++i)
     if (requests.n_eligible(i) == 5) CHECK(pages.shown(i)[1] + pages.shown(i)[2] != 1);
 }
 
 TEST_CASE("an orderer says what it cannot learn from or serve", "[orderers]") {
-  std::vector<LogBatch> bare = logged().batches;
+  std::vector<LogBatch> bare = logged_site().batches;
   bare[0].requests.candidate.clear();
   bare[0].requests.candidate_offsets.assign(1, 0);
-  const auto policy = small::policy("{name: orderer, type: prm}", logged().schema);
-  CHECK_THROWS_WITH(policy->fit({source_of(logged().schema, bare), Rng(2), "orderer"}),
+  const auto policy = small::policy("{name: orderer, type: prm}", logged_site().schema);
+  CHECK_THROWS_WITH(policy->fit({source_of(logged_site().schema, bare), Rng(2), "orderer"}),
                     Catch::Contains("candidate"));
-  bare = logged().batches;
+  bare = logged_site().batches;
   bare[0].propensities = {};
-  const auto by_log = small::policy("{name: orderer, type: pointer, learn: log}", logged().schema);
-  CHECK_THROWS_WITH(by_log->fit({source_of(logged().schema, bare), Rng(2), "orderer"}),
+  const auto by_log =
+      small::policy("{name: orderer, type: pointer, learn: log}", logged_site().schema);
+  CHECK_THROWS_WITH(by_log->fit({source_of(logged_site().schema, bare), Rng(2), "orderer"}),
                     Catch::Contains("propensities"));
   for (const std::string type : {"dlcm", "pointer", "evaluator_generator"})
-    CHECK_THROWS_WITH(small::policy("{name: x, type: " + type + "}", logged().schema)
+    CHECK_THROWS_WITH(small::policy("{name: x, type: " + type + "}", logged_site().schema)
                           ->distribution(effects::requests(1, Rng(1))),
                       Catch::Contains("learnt nothing yet"));
-  CHECK_THROWS_WITH(small::policy("{name: x, type: setrank, heads: 3}", logged().schema),
+  CHECK_THROWS_WITH(small::policy("{name: x, type: setrank, heads: 3}", logged_site().schema),
                     Catch::Contains("heads"));
   CHECK(policy->reads_candidates());
-  CHECK_FALSE(small::policy("{name: x, type: uniform}", logged().schema)->reads_candidates());
+  CHECK_FALSE(small::policy("{name: x, type: uniform}", logged_site().schema)->reads_candidates());
 }
 
 TEST_CASE("the program trains, judges from the log and runs orderers that see the page",

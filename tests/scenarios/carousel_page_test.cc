@@ -7,14 +7,14 @@
 #include "users/click_model.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
 const std::string kCarouselPage = testing::source_folder() + "/scenarios/carousel_page.yaml";
 
 /// Runs a scenario file, small. Returns: results.json.
-json run_small(const std::string& file, const std::vector<std::string>& settings) {
+Json run_small(const std::string& file, const std::vector<std::string>& settings) {
   const TemporaryFolder folder;
   std::vector<std::string> call{"run", file, "--out", folder.path("run"), "--threads", "1"};
   for (const std::string& setting : settings) {
@@ -24,11 +24,11 @@ json run_small(const std::string& file, const std::vector<std::string>& settings
   const Called called = call_program(call);
   INFO(called.err);
   REQUIRE(called.status == 0);
-  return json::parse(bytes_of(folder.path("run/results.json")));
+  return Json::parse(bytes_of(folder.path("run/results.json")));
 }
 
-double live(const json& results, const std::string& policy, const std::string& metric) {
-  for (const json& candidate : results["policies"])
+double live(const Json& results, const std::string& policy, const std::string& metric) {
+  for (const Json& candidate : results["policies"])
     if (candidate["name"] == policy) return candidate["live"][metric]["value"];
   FAIL("no policy " << policy);
   return 0;
@@ -64,10 +64,10 @@ std::string keys_of(const std::string& model) {
 }  // namespace
 
 TEST_CASE("the carousel page's scenario runs, and no policy beats the oracle on clicks") {
-  const json results = run_small(
+  const Json results = run_small(
       kCarouselPage, {"world.users=300", "world.items=600", "log.pages=6000", "live.pages=3000"});
   const double best = live(results, "oracle_click", "ctr");
-  for (const json& policy : results["policies"]) {
+  for (const Json& policy : results["policies"]) {
     INFO(policy["name"]);
     for (const auto& [metric, value] : policy["live"].items()) CHECK(value["exact"] == true);
     CHECK(policy["live"]["ctr"]["value"] <= best);
@@ -80,8 +80,8 @@ TEST_CASE("every click model's users run from log to decision") {
     const TemporaryFolder folder;
     const std::string file = folder.path("scenario.yaml");
     write_text_atomically(file, scenario_of("type: " + model.name + keys_of(model.name)));
-    const json results = run_small(file, {});
-    for (const json& policy : results["policies"]) {
+    const Json results = run_small(file, {});
+    for (const Json& policy : results["policies"]) {
       CHECK(policy["live"]["ctr"]["value"] > 0);
       CHECK(policy["live"]["dwell"]["exact"] == true);
       CHECK(policy["estimates"].size() == 4);
@@ -106,12 +106,12 @@ TEST_CASE("a catalogue of one row is a ranked list, and users who never return l
       "estimate: {metrics: [ctr], estimators: [iips, rips, snips, dr]}\n"
       "live: {baseline: random, pages: 3000, metrics: [ctr]}\n"
       "gate: {estimator: rips}\n");
-  const json results = run_small(file, {});
+  const Json results = run_small(file, {});
   CHECK(results["log"]["rounds"] > 300);
   CHECK(results["log"]["rounds"] < 5000);  // a session is 2 pages, and 0.68 never come back
   CHECK(live(results, "soft", "ctr") > live(results, "random", "ctr"));
-  for (const json& policy : results["policies"])
-    for (const json& estimate : policy["estimates"])
+  for (const Json& policy : results["policies"])
+    for (const Json& estimate : policy["estimates"])
       CHECK(estimate["max_weight"] <= 2 + 1e-9);  // half of the log is each part
 }
 

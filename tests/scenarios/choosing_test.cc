@@ -12,15 +12,13 @@
 #include "tests/catch.h"
 #include "tests/scenarios/obd_fixture.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 using rehearsal::testing::ObdFixture;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// A campaign of three items shown alike, and its log; item 2 is clicked most.
 struct Campaign {

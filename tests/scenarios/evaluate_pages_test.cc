@@ -5,7 +5,7 @@
 
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 
@@ -35,8 +35,6 @@ Json estimates_of(const Called& called) {
   REQUIRE(called.status == 0);
   return Json::parse(called.out)["policies"][0]["estimates"];
 }
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 
 using namespace rehearsal;
 using namespace rehearsal::testing;
-using nlohmann::json;
+using Json = nlohmann::json;
 using Folder = rehearsal::TemporaryFolder;
 
 TEST_CASE("fit users writes what a scenario can include and what each item attracts", "[fit]") {
@@ -53,21 +53,21 @@ TEST_CASE("the real sample's position bias is fitted and each log predicts the o
                                         "--compare", folder.path(other), "--json"});
     INFO(called.err);
     REQUIRE(called.status == 0);
-    const json report = json::parse(called.out);
+    const Json report = Json::parse(called.out);
     const auto examination = report["parameters"]["examination"].get<std::vector<double>>();
     REQUIRE(examination.size() == 3);
     CHECK(examination[0] == 1);
     for (const double e : examination) CHECK((e > 0 && e <= 1));
-    const json& held_out = report["held_out"];
+    const Json& held_out = report["held_out"];
     const double perplexity = held_out["unconditional"]["perplexity"].get<double>();
     CHECK(perplexity > 1);
     // Single impressions have nothing above them.
     CHECK(held_out["conditional"] == held_out["unconditional"]);
     CHECK(perplexity < 1.02 * held_out["click_rate_by_rank"]["perplexity"].get<double>());
     // Its own CTR is met, up to what is pulled to the mean.
-    const json& own = report["fidelity"]["ctr"];
+    const Json& own = report["fidelity"]["ctr"];
     CHECK(own["model"].get<double>() == Approx(own["log"].get<double>()).epsilon(.05));
-    const json& there = report["fidelity_other"]["ctr"];
+    const Json& there = report["fidelity_other"]["ctr"];
     const double error = std::abs(there["model"].get<double>() - there["log"].get<double>());
     // Both logs err: the fitted one's clicks are as few.
     CHECK(error < 4 * std::hypot(own["stderr"].get<double>(), there["stderr"].get<double>()));
@@ -92,10 +92,10 @@ TEST_CASE("fit users fits carousel_page to a simulated log and a scenario can in
                                       scenario, "--out", out, "--json"});
   INFO(called.err);
   REQUIRE(called.status == 0);
-  const json report = json::parse(called.out);
+  const Json report = Json::parse(called.out);
   for (const char* key : {"row_entry", "next_row", "no_click.continue", "no_click.exit"})
     CHECK(report["fitted"][key]["stderr"].get<double>() > 0);
-  const json& held_out = report["held_out"];
+  const Json& held_out = report["held_out"];
   for (const char* which : {"conditional", "unconditional"})
     CHECK(held_out[which]["log_likelihood"].get<double>() >
           held_out["click_rate_by_rank"]["log_likelihood"].get<double>());

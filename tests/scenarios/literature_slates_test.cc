@@ -8,16 +8,13 @@
 #include "scenarios/literature/slate_abstraction.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/draws.h"
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
+#include "tests/scenarios/trial.h"
 
 using namespace rehearsal;
 
 namespace {
-
-Trial trial_of(const std::string& type, const std::string& keys, std::uint64_t seed) {
-  const YAML::Node node = YAML::Load("{" + keys + "}");
-  return benchmarks().at(type).make(PluginConfig{node, Source{"test", ""}})->run(Rng(seed));
-}
 
 /// Errors of every estimator over seeds.
 struct Errors {
@@ -147,7 +144,7 @@ TEST_CASE("the benchmark of abstractions knows its value: that of all slates and
       for (std::size_t a = 0; a < 3; ++a)
         for (std::size_t b = 0; b < 3; ++b)
           for (int labels = 0; labels < 4; ++labels) {
-            const double pa = sigmoid(logit(label, a)), pb = sigmoid(logit(label, 3 + b));
+            const double pa = logistic(logit(label, a)), pb = logistic(logit(label, 3 + b));
             const double u = labels % 2 == 1 ? 1 : base[a], v = labels / 2 == 1 ? 1 : base[3 + b];
             const double p = pi(0, a) * pi(1, b) * (labels % 2 == 1 ? pa : 1 - pa) *
                              (labels / 2 == 1 ? pb : 1 - pb);

@@ -7,8 +7,10 @@
 #include "scenarios/literature/regression_tree.h"
 #include "scenarios/literature/slate_rewards.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/scenarios/trial.h"
 #include "tests/support/source_folder.h"
 
 using namespace rehearsal;
@@ -24,12 +26,7 @@ const std::map<std::string, std::vector<std::string>> kSmaller{
     {"offcem", {"grid.actions=[50]", "grid.rounds=[200]", "benchmark.truth_users=50"}},
     {"lips", {"benchmark.rounds=60", "benchmark.samples=5", "benchmark.steps=5"}}};
 
-Trial trial_of(const std::string& type, const std::string& keys, std::uint64_t seed) {
-  const YAML::Node node = YAML::Load("{" + keys + "}");
-  return benchmarks().at(type).make(PluginConfig{node, Source{"test", ""}})->run(Rng(seed));
-}
-
-std::string error_of(const std::string& text) {
+std::string literature_error(const std::string& text) {
   const TemporaryFolder folder;
   const std::string file = folder.write("study.yaml", text);
   try {
@@ -81,18 +78,21 @@ TEST_CASE(
 
 TEST_CASE("a benchmark study that cannot be is refused by name") {
   const std::string start = "benchmark: {type: cascade_dr, rounds: 20, truth_rounds: 100}\n";
-  CHECK_THAT(error_of("benchmark: {type: cascade}\n"),
+  CHECK_THAT(literature_error("benchmark: {type: cascade}\n"),
              Catch::Contains("did you mean 'cascade_dr'?"));
-  CHECK_THAT(error_of("benchmark: {rounds: 3}\n"), Catch::Contains("benchmark.type: is missing"));
-  CHECK_THAT(error_of(start + "grid: {lenght: [3]}\n"), Catch::Contains("did you mean 'length'?"));
-  CHECK_THAT(error_of(start + "measure: rmse\n"), Catch::Contains("measure"));
-  CHECK_THAT(error_of(start + "measure: ratio\nreference: cdr\n"),
+  CHECK_THAT(literature_error("benchmark: {rounds: 3}\n"),
+             Catch::Contains("benchmark.type: is missing"));
+  CHECK_THAT(literature_error(start + "grid: {lenght: [3]}\n"),
+             Catch::Contains("did you mean 'length'?"));
+  CHECK_THAT(literature_error(start + "measure: rmse\n"), Catch::Contains("measure"));
+  CHECK_THAT(literature_error(start + "measure: ratio\nreference: cdr\n"),
              Catch::Contains("unknown estimator 'cdr'"));
-  CHECK_THAT(error_of(start + "published: {sips: [1, 2]}\n"), Catch::Contains("1 figures"));
-  CHECK_THAT(error_of(start + "shape: [{text: nothing}]\n"), Catch::Contains("expected an order"));
-  CHECK_THAT(error_of(start + "shape: [{text: x, order: [sips, rips], by: [1, 2]}]\n"),
+  CHECK_THAT(literature_error(start + "published: {sips: [1, 2]}\n"), Catch::Contains("1 figures"));
+  CHECK_THAT(literature_error(start + "shape: [{text: nothing}]\n"),
+             Catch::Contains("expected an order"));
+  CHECK_THAT(literature_error(start + "shape: [{text: x, order: [sips, rips], by: [1, 2]}]\n"),
              Catch::Contains("beside rises or falls"));
-  CHECK_THAT(error_of(start + "shape: [{text: x, rises: sips, along: length}]\n"),
+  CHECK_THAT(literature_error(start + "shape: [{text: x, rises: sips, along: length}]\n"),
              Catch::Contains("unknown grid key 'length'"));
 }
 
@@ -147,18 +147,18 @@ TEST_CASE("expected rewards of slates whose positions move each other, by hand")
   const std::vector<std::uint16_t> slate{1, 0, 1};
   std::vector<double> out(3);
   rewards.expected(logits, slate, out);
-  CHECK(out[1] == Approx(sigmoid(0.3 - 1 - 1)));
-  CHECK(out[2] == Approx(sigmoid(-0.2 + 2 - 1)));
+  CHECK(out[1] == Approx(logistic(0.3 - 1 - 1)));
+  CHECK(out[2] == Approx(logistic(-0.2 + 2 - 1)));
   rewards.structure = RewardStructure::kCascade;
   rewards.expected(logits, slate, out);
-  CHECK(out[0] == Approx(sigmoid(-0.2)));
-  CHECK(out[1] == Approx(sigmoid(0.3 - 1)));
+  CHECK(out[0] == Approx(logistic(-0.2)));
+  CHECK(out[1] == Approx(logistic(0.3 - 1)));
   rewards.additive = false;
   rewards.expected(logits, slate, out);
-  CHECK(out[2] == Approx(sigmoid(-0.2 - 0.3 / 2 + 0.2 / 3)));
+  CHECK(out[2] == Approx(logistic(-0.2 - 0.3 / 2 + 0.2 / 3)));
   rewards.structure = RewardStructure::kIndependent;
   rewards.expected(logits, slate, out);
-  CHECK(out[2] == Approx(sigmoid(-0.2)));
+  CHECK(out[2] == Approx(logistic(-0.2)));
   std::size_t with = 0, without = 0;
   each_slate(4, 3, true, [&](auto) { ++with; });
   each_slate(4, 3, false, [&](auto) { ++without; });
@@ -212,7 +212,7 @@ TEST_CASE("the slate quickstart knows its value exactly, by hand for one positio
   for (std::uint32_t i = 0; i < 50; ++i) {
     Stream request = rng.stream(Draw::kRequest, {UserId{i}, 0, 0});
     base.at(normals(request, 2), q);
-    for (double& each : q) each = sigmoid(each);
+    for (double& each : q) each = logistic(each);
     std::vector<double> pi = q;
     softmax(pi, 3);
     for (std::size_t a = 0; a < 4; ++a) truth += pi[a] * q[a] / 50;
@@ -241,7 +241,7 @@ TEST_CASE("the bandit quickstart knows its value exactly, by hand for the unifor
   for (std::uint32_t i = 0; i < 60; ++i) {
     Stream request = rng.stream(Draw::kRequest, {UserId{i}, 0, 0});
     base.at(normals(request, 2), q);
-    for (const double each : q) truth += sigmoid(each) / 180;
+    for (const double each : q) truth += logistic(each) / 180;
   }
   for (const Trial::Scored& each : trial.scored) CHECK(each.truth == Approx(truth).epsilon(1e-12));
   // Better than guessing: the learner's value is above that of the uniform policy.
@@ -312,7 +312,7 @@ TEST_CASE("the benchmark of adaptive weights knows its value: that of all slates
     Stream request = rng.stream(Draw::kRequest, {UserId{i}, 1, 0});
     base.at(normals(request, 5), q);
     each_slate(3, 2, true, [&](std::span<const std::uint16_t> slate) {
-      const double own = 2 + sigmoid(q[slate[0]]) + sigmoid(q[slate[1]]);
+      const double own = 2 + logistic(q[slate[0]]) + logistic(q[slate[1]]);
       sum += pi[slate[0]] * pi[slate[1]] * (own + 2 * 4 * w[slate[0]][slate[1]]);
     });
   }
@@ -340,7 +340,7 @@ TEST_CASE("the benchmark of examination knows its value: that of all slates, enu
     const std::vector<double> x = normals(request, 2);
     std::vector<double> r;
     for (std::size_t a = 0; a < 3; ++a)
-      r.push_back(sigmoid(liked[3 * a] + liked[3 * a + 1] * x[0] + liked[3 * a + 2] * x[1]));
+      r.push_back(logistic(liked[3 * a] + liked[3 * a + 1] * x[0] + liked[3 * a + 2] * x[1]));
     each_slate(3, 2, false, [&](std::span<const std::uint16_t> slate) {
       const std::size_t last = 3u - slate[0] - slate[1];
       const bool best = r[slate[0]] > r[slate[1]] && r[slate[1]] > r[last];
@@ -362,14 +362,14 @@ TEST_CASE("the additive logistic model finds the coefficients that made its data
   for (std::uint32_t i = 0; i < n; ++i) {
     rows[i] = i;
     action[i] = stream.uniform() < 0.5 ? 0 : 1;
-    reward[i] = stream.uniform() < sigmoid(0.8 * x[i] + effect[action[i]]) ? 1 : 0;
+    reward[i] = stream.uniform() < logistic(0.8 * x[i] + effect[action[i]]) ? 1 : 0;
   }
   const auto model = make_additive_logistic(1e-3);
   model->fit({2, 1, x, action, reward}, rows);
   std::vector<double> q(2);
   for (const double at : {-1.0, 0.5}) {
     model->predict(std::vector<double>{at}, q);
-    CHECK(q[0] == Approx(sigmoid(0.8 * at - 0.5)).margin(0.02));
-    CHECK(q[1] == Approx(sigmoid(0.8 * at + 1.0)).margin(0.02));
+    CHECK(q[0] == Approx(logistic(0.8 * at - 0.5)).margin(0.02));
+    CHECK(q[1] == Approx(logistic(0.8 * at + 1.0)).margin(0.02));
   }
 }

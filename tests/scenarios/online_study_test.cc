@@ -1,17 +1,9 @@
 #include "scenarios/literature/literature_study.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
+#include "tests/scenarios/trial.h"
 
 using namespace rehearsal;
-
-namespace {
-
-Trial trial_of(const std::string& type, const std::string& keys, std::uint64_t seed) {
-  const YAML::Node node = YAML::Load("{" + keys + "}");
-  return benchmarks().at(type).make(PluginConfig{node, Source{"test", ""}})->run(Rng(seed));
-}
-
-}  // namespace
 
 TEST_CASE("bandits on Deezer's carousels lose less than random lists and are the same each time",
           "[online]") {

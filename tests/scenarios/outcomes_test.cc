@@ -3,13 +3,11 @@
 #include "analysis/results.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 
 namespace {
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 Called run(const std::string& out, const std::string& outcome) {
   return call_program({"run", kTiny, "--out", out, "--threads", "1", "--set",

@@ -6,7 +6,7 @@
 #include "tests/support/source_folder.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
@@ -43,9 +43,9 @@ TEST_CASE("page effects, re-rankers, constraints and page oracles run and resume
   const Called called = call_program({"run", file, "--out", folder.path("run"), "--threads", "1"});
   INFO(called.err);
   REQUIRE(called.status == 0);
-  const json results = json::parse(bytes_of(folder.path("run/results.json")));
+  const Json results = Json::parse(bytes_of(folder.path("run/results.json")));
   std::map<std::string, double> ctr;
-  for (const json& policy : results["policies"])
+  for (const Json& policy : results["policies"])
     ctr[policy["name"]] = policy["live"]["ctr"]["value"];
   CHECK(ctr["best"] >= ctr["greedy"]);
   CHECK(ctr["greedy"] > ctr["sort"]);

@@ -7,7 +7,7 @@
 #include "tests/scenarios/program.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 using Folder = rehearsal::TemporaryFolder;
 using Numbers = std::vector<double>;
 
@@ -18,17 +18,17 @@ const std::string kPage =
     "page: [{attraction: [.5, .3, .2, .4], satisfaction: [.6, .5, .4, .3]}]\n";
 const std::string kClicks = "clicks: [[1, 0, 1, 0]]\n";
 
-void check_close(const json& seen, const Numbers& expected) {
+void check_close(const Json& seen, const Numbers& expected) {
   REQUIRE(seen.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i)
     CHECK(seen[i].get<double>() == Approx(expected[i]).margin(1e-6).epsilon(0));
 }
 
-json probed(const std::string& text) {
-  return json::parse(to_json(probe(parse_tree(text, "p.yaml"))));
+Json probed(const std::string& text) {
+  return Json::parse(to_json(probe(parse_tree(text, "p.yaml"))));
 }
 
-std::vector<std::string> keys(const json& object) {
+std::vector<std::string> keys(const Json& object) {
   std::vector<std::string> names;
   for (const auto& [key, value] : object.items()) names.push_back(key);
   return names;
@@ -42,7 +42,7 @@ TEST_CASE("probe prints the exact quantities of a page as JSON", "[probe]") {
   const Called called = call_program({"probe", file, "--json"});
   CHECK(called.err.empty());
   REQUIRE(called.status == 0);
-  const json result = json::parse(called.out);
+  const Json result = Json::parse(called.out);
   CHECK(result.size() == 6);
   REQUIRE(result["click"].size() == 1);
   check_close(result["examination"][0], {1, .63, .48195, .399055});
@@ -77,7 +77,7 @@ TEST_CASE("probe says nothing of clicks that are not given", "[probe]") {
 }
 
 TEST_CASE("probe reads a page of several rows, of different lengths", "[probe]") {
-  const json result = probed(
+  const Json result = probed(
       "model: {type: cascade}\npage: [{attraction: [.5, .3]}, {attraction: [.2]}]\n"
       "clicks: [[0, 0], [1]]\n");
   REQUIRE(result["click"].size() == 2);
@@ -88,7 +88,7 @@ TEST_CASE("probe reads a page of several rows, of different lengths", "[probe]")
 }
 
 TEST_CASE("probe takes the examination of a page from the page", "[probe]") {
-  const json result = probed(
+  const Json result = probed(
       "model: {type: pbm}\npage: [{attraction: [.5, .3], examination: [1, .7]},\n"
       "       {attraction: [.2, .4], examination: [.5, .35]}]\n");
   check_close(result["click"][0], {.5, .21});

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temporary_folder.h"
+
 namespace rehearsal {
 
 /// What a call of the program gave.
@@ -20,21 +22,6 @@ struct CallOptions {
 
 /// Calls the program in a child process, as a shell would. Args: arguments: after "rehearsal".
 Called call_program(const std::vector<std::string>& arguments, const CallOptions& options = {});
-
-/// An empty folder of its own, removed with everything in it at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path(const std::string& name = "") const;
-  /// Writes a file and returns its path.
-  std::string write(const std::string& name, const std::string& text) const;
-
- private:
-  std::string folder_;
-};
 
 /// A whole file's bytes.
 std::string bytes_of(const std::string& file);

@@ -30,7 +30,8 @@ nlohmann::json results_of(const std::string& name, std::vector<std::string> sett
 }
 
 /// A policy's value of a metric in the live experiment.
-double live(const nlohmann::json& results, const std::string& policy, const std::string& metric) {
+double recsim_live(const nlohmann::json& results, const std::string& policy,
+                   const std::string& metric) {
   for (const nlohmann::json& entry : results["policies"])
     if (entry["name"] == policy) return entry["live"][metric]["value"];
   FAIL("no policy " + policy);
@@ -60,10 +61,14 @@ TEST_CASE("RecSim's scenarios run from log to decision, with at least three poli
 
 TEST_CASE("clickbait wins as published, and loses in the long run where satisfaction matters") {
   const nlohmann::json published = results_of("recsim_long_term_satisfaction", {});
-  CHECK(live(published, "choc", "engagement") > 1.1 * live(published, "random", "engagement"));
-  CHECK(live(published, "kale", "engagement") < 0.9 * live(published, "random", "engagement"));
+  CHECK(recsim_live(published, "choc", "engagement") >
+        1.1 * recsim_live(published, "random", "engagement"));
+  CHECK(recsim_live(published, "kale", "engagement") <
+        0.9 * recsim_live(published, "random", "engagement"));
   const nlohmann::json sensitive =
       results_of("recsim_long_term_satisfaction", {"users.sensitivity=0.2"});
-  CHECK(live(sensitive, "choc", "engagement") < 0.8 * live(sensitive, "random", "engagement"));
-  CHECK(live(sensitive, "kale", "engagement") > 1.2 * live(sensitive, "random", "engagement"));
+  CHECK(recsim_live(sensitive, "choc", "engagement") <
+        0.8 * recsim_live(sensitive, "random", "engagement"));
+  CHECK(recsim_live(sensitive, "kale", "engagement") >
+        1.2 * recsim_live(sensitive, "random", "engagement"));
 }

@@ -10,14 +10,12 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 std::size_t longest_line(const std::string& text) {
   std::istringstream lines(text);

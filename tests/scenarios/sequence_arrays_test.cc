@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "scenarios/arrays/arrays.h"
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
 #include "tests/scenarios/arrays_fixture.h"
 #include "tests/scenarios/program.h"
@@ -91,8 +92,6 @@ std::string refusal_cut(ArrayGroup group, const std::string& dataset) {
   }
   return "nothing was refused";
 }
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

@@ -13,7 +13,7 @@ using namespace rehearsal;
 namespace {
 
 /// Clickbait wins on every page and costs the satisfaction that the session's later pages live on.
-const char* kScenario = R"(
+const char* kSessionScenario = R"(
 name: short_sessions
 seed: 1
 world: {type: recsim_long_term_satisfaction, users: 8000, items: 2000, candidates: 3, positions: 2}
@@ -27,20 +27,20 @@ estimate: {metrics: [engagement], estimators: [iips]}
 live: {baseline: random, pages: 120000, metrics: [engagement]}
 gate: {metric: engagement, min_lift: 0, estimator: iips}
 )";
-constexpr double kPages = 3;  // of every session
+constexpr double kSessionPages = 3;  // of every session
 
 }  // namespace
 
 TEST_CASE("in a world whose users change sessions cover the live value and pages do not") {
   const TemporaryFolder folder;
-  const std::string file = folder.write("short.yaml", kScenario);
+  const std::string file = folder.write("short.yaml", kSessionScenario);
   const std::string run = folder.path("run");
   const auto ran = call_program({"run", file, "--out", run});
   INFO(ran.err);
   REQUIRE(ran.status == 0);
   const auto results = nlohmann::json::parse(read_text(folder.path("run/results.json")));
   const auto live = [&](std::size_t p) {
-    return kPages * results["policies"][p]["live"]["engagement"]["value"].get<double>();
+    return kSessionPages * results["policies"][p]["live"]["engagement"]["value"].get<double>();
   };
   const auto scored =
       call_program({"evaluate", run, "--policy", "random=" + run + "/policies/random", "--policy",
@@ -80,7 +80,7 @@ TEST_CASE("in a world whose users change sessions cover the live value and pages
 
 TEST_CASE("the program refuses a discount without sessions, and with them what serves pages") {
   const TemporaryFolder folder;
-  const std::string file = folder.write("short.yaml", kScenario);
+  const std::string file = folder.write("short.yaml", kSessionScenario);
   const std::string log = folder.path("log");
   REQUIRE(call_program({"simulate", file, "--out", log, "--set", "log.pages=300"}).status == 0);
   const auto refused = [&](const std::vector<std::string>& extra) {

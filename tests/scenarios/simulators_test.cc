@@ -5,12 +5,12 @@
 #include "tests/support/source_folder.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
 /// A published simulator's scenario, run small. Returns: results.json.
-json run_small(const std::string& name, const std::vector<std::string>& settings = {}) {
+Json run_simulator(const std::string& name, const std::vector<std::string>& settings = {}) {
   const TemporaryFolder folder;
   std::vector<std::string> arguments{
       "run",   testing::source_folder() + "/scenarios/" + name + ".yaml",
@@ -24,19 +24,19 @@ json run_small(const std::string& name, const std::vector<std::string>& settings
   const Called called = call_program(arguments);
   INFO(called.err);
   REQUIRE(called.status == 0);
-  return json::parse(bytes_of(folder.path("run/results.json")));
+  return Json::parse(bytes_of(folder.path("run/results.json")));
 }
 
-const json& named(const json& results, const std::string& policy) {
-  for (const json& candidate : results["policies"])
+const Json& named(const Json& results, const std::string& policy) {
+  for (const Json& candidate : results["policies"])
     if (candidate["name"] == policy) return candidate;
   FAIL("no policy " << policy);
   return results;
 }
 
-void check_complete(const json& results) {
+void check_complete(const Json& results) {
   CHECK(results["policies"].size() >= 3);
-  for (const json& policy : results["policies"]) {
+  for (const Json& policy : results["policies"]) {
     INFO(policy["name"]);
     CHECK_FALSE(policy["estimates"].empty());
     CHECK_FALSE(policy["live"].empty());
@@ -44,57 +44,57 @@ void check_complete(const json& results) {
   }
 }
 
-double live(const json& results, const std::string& policy, const std::string& metric) {
+double live_value(const Json& results, const std::string& policy, const std::string& metric) {
   return named(results, policy)["live"][metric]["value"];
 }
 
 }  // namespace
 
 TEST_CASE("every off-policy learner runs from its scenario to a verdict", "[program]") {
-  const json results =
-      run_small("off_policy_learners",
-                {"log.pages=20000", "world.users=8000", "policies.banditnet.baselines=[1]",
-                 "policies.mips.steps=500", "policies.potec.steps=500", "policies.pi_opt.steps=500",
-                 "policies.offset_tree.steps=500"});
+  const Json results =
+      run_simulator("off_policy_learners",
+                    {"log.pages=20000", "world.users=8000", "policies.banditnet.baselines=[1]",
+                     "policies.mips.steps=500", "policies.potec.steps=500",
+                     "policies.pi_opt.steps=500", "policies.offset_tree.steps=500"});
   CHECK(results["policies"].size() == 19);
-  for (const json& policy : results["policies"]) {
+  for (const Json& policy : results["policies"]) {
     INFO(policy["name"]);
     CHECK(policy["estimates"].empty() == (policy["name"] == "oracle"));
     CHECK(policy["live"]["ctr"]["exact"] == true);
   }
-  const double logging = live(results, "logging", "ctr");
+  const double logging = live_value(results, "logging", "ctr");
   for (const std::string policy : {"poem", "lower_bound", "log_smoothing"})
-    CHECK(live(results, policy, "ctr") > 0.99 * logging);
+    CHECK(live_value(results, policy, "ctr") > 0.99 * logging);
 }
 
 TEST_CASE("scenario recogym runs and its users click what they have viewed") {
-  const json results = run_small("recogym");
+  const Json results = run_simulator("recogym");
   check_complete(results);
-  CHECK(live(results, "most_viewed", "ctr") > 1.2 * live(results, "random", "ctr"));
-  for (const json& estimate : named(results, "popular")["estimates"]) CHECK(estimate["stderr"] > 0);
-  const json clusters = run_small(
+  CHECK(live_value(results, "most_viewed", "ctr") > 1.2 * live_value(results, "random", "ctr"));
+  for (const Json& estimate : named(results, "popular")["estimates"]) CHECK(estimate["stderr"] > 0);
+  const Json clusters = run_simulator(
       "recogym", {"world.type=recogym_v0", "users.type=recogym_v0",
                   "policies=[{name: random, type: ranked_list, ranker: {type: uniform}}, {name: "
                   "most_viewed, type: ranked_list, ranker: {type: popularity, context: views_}}]"});
-  CHECK(live(clusters, "most_viewed", "ctr") > live(clusters, "random", "ctr"));
+  CHECK(live_value(clusters, "most_viewed", "ctr") > live_value(clusters, "random", "ctr"));
 }
 
 TEST_CASE("scenario deezer_carousels runs, and who does not swipe streams less") {
-  const json published = run_small("deezer_carousels");
+  const Json published = run_simulator("deezer_carousels");
   check_complete(published);
-  CHECK(live(published, "popular", "ctr") > 1.2 * live(published, "random", "ctr"));
-  const json paper = run_small("deezer_carousels", {"users.swipe=0.3", "users.seen=paper"});
-  CHECK(live(paper, "random", "ctr") < 0.7 * live(published, "random", "ctr"));
+  CHECK(live_value(published, "popular", "ctr") > 1.2 * live_value(published, "random", "ctr"));
+  const Json paper = run_simulator("deezer_carousels", {"users.swipe=0.3", "users.seen=paper"});
+  CHECK(live_value(paper, "random", "ctr") < 0.7 * live_value(published, "random", "ctr"));
 }
 
 TEST_CASE("scenario kuaisim runs, with every published probability above a half") {
-  const json published = run_small("kuaisim");
+  const Json published = run_simulator("kuaisim");
   check_complete(published);
   for (const char* metric : {"clicks", "likes", "hides"}) {
-    CHECK(live(published, "random", metric) > 6 * 0.499);
-    CHECK(live(published, "random", metric) < 6 * 0.731);
+    CHECK(live_value(published, "random", metric) > 6 * 0.499);
+    CHECK(live_value(published, "random", metric) < 6 * 0.731);
   }
-  const json meant = run_small("kuaisim", {"users.link=sigmoid", "users.similarity=cosine"});
-  CHECK(live(meant, "random", "hides") < 0.5);
-  CHECK(live(meant, "popular", "clicks") > 1.05 * live(meant, "random", "clicks"));
+  const Json meant = run_simulator("kuaisim", {"users.link=sigmoid", "users.similarity=cosine"});
+  CHECK(live_value(meant, "random", "hides") < 0.5);
+  CHECK(live_value(meant, "popular", "clicks") > 1.05 * live_value(meant, "random", "clicks"));
 }

@@ -8,14 +8,12 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 
 using namespace rehearsal;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 std::string study_text(const std::string& more) { return "name: mini\n" + more; }
 
@@ -29,7 +27,7 @@ struct StudyFile {
   }
 };
 
-std::string error_of(const std::string& more) {
+std::string study_error(const std::string& more) {
   const StudyFile study(more);
   try {
     jobs_of(load_study(study.file));
@@ -105,15 +103,15 @@ TEST_CASE("arms keep the named policies and what they need") {
 }
 
 TEST_CASE("what is wrong in a study is found before anything runs") {
-  CHECK_THAT(error_of("grid: {log.pags: [1]}\n"), Catch::Contains("did you mean 'pages'?"));
-  CHECK_THAT(error_of("grid: {log.pages: 3}\n"), Catch::Contains("expected a list"));
-  CHECK_THAT(error_of("grid: {log.pages: [3, x]}\n"), Catch::Contains("log.pages=x"));
-  CHECK_THAT(error_of("seeds: 0\n"), Catch::Contains("seeds"));
-  CHECK_THAT(error_of("seeds: [1, 1]\n"), Catch::Contains("none twice"));
-  CHECK_THAT(error_of("arms: [orcle]\n"), Catch::Contains("did you mean 'oracle'?"));
-  CHECK_THAT(error_of("pairs: [[oracle, x]]\n"), Catch::Contains("pairs: unknown policy 'x'"));
-  CHECK_THAT(error_of("pairs: [oracle]\n"), Catch::Contains("pairs[0]: expected two policies"));
-  CHECK_THAT(error_of("sedes: 3\n"), Catch::Contains("did you mean 'seeds'?"));
+  CHECK_THAT(study_error("grid: {log.pags: [1]}\n"), Catch::Contains("did you mean 'pages'?"));
+  CHECK_THAT(study_error("grid: {log.pages: 3}\n"), Catch::Contains("expected a list"));
+  CHECK_THAT(study_error("grid: {log.pages: [3, x]}\n"), Catch::Contains("log.pages=x"));
+  CHECK_THAT(study_error("seeds: 0\n"), Catch::Contains("seeds"));
+  CHECK_THAT(study_error("seeds: [1, 1]\n"), Catch::Contains("none twice"));
+  CHECK_THAT(study_error("arms: [orcle]\n"), Catch::Contains("did you mean 'oracle'?"));
+  CHECK_THAT(study_error("pairs: [[oracle, x]]\n"), Catch::Contains("pairs: unknown policy 'x'"));
+  CHECK_THAT(study_error("pairs: [oracle]\n"), Catch::Contains("pairs[0]: expected two policies"));
+  CHECK_THAT(study_error("sedes: 3\n"), Catch::Contains("did you mean 'seeds'?"));
 }
 
 TEST_CASE("the spread over seeds and its t, by hand") {
@@ -279,9 +277,9 @@ TEST_CASE("one log is judged at every size that a study names, and again at none
 }
 
 TEST_CASE("sizes of decisions are refused where they mean nothing") {
-  CHECK_THAT(error_of("decisions: {sizes: [1, 0.5]}\n"), Catch::Contains("ascending"));
-  CHECK_THAT(error_of("decisions: {sizes: [2]}\n"), Catch::Contains("[1e-06, 1]"));
-  CHECK_THAT(error_of("decisions: {size: [1]}\n"), Catch::Contains("did you mean 'sizes'?"));
+  CHECK_THAT(study_error("decisions: {sizes: [1, 0.5]}\n"), Catch::Contains("ascending"));
+  CHECK_THAT(study_error("decisions: {sizes: [2]}\n"), Catch::Contains("[1e-06, 1]"));
+  CHECK_THAT(study_error("decisions: {size: [1]}\n"), Catch::Contains("did you mean 'sizes'?"));
   const StudyFile file("seeds: 1\n");
   CHECK_THROWS_WITH(load_study(file.file, true), Catch::Contains("full: is missing"));
 }

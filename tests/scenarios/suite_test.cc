@@ -8,14 +8,12 @@
 #include "tests/catch.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
-#include "tests/support/source_folder.h"
+#include "tests/scenarios/tiny.h"
 #include "tests/support/tabular_policy.h"
 
 using namespace rehearsal;
 
 namespace {
-
-const std::string kTiny = testing::source_folder() + "/tests/scenarios/tiny.yaml";
 
 /// A suite beside a copy of the tiny scenario.
 struct SuiteFile {
@@ -44,8 +42,8 @@ struct SuiteFile {
   }
 };
 
-std::string why_refused(const std::string& checks,
-                        const std::string& more = "seeds: 3, arms: [random, popular]") {
+std::string why_suite_refused(const std::string& checks,
+                              const std::string& more = "seeds: 3, arms: [random, popular]") {
   const SuiteFile suite(checks, more);
   try {
     load_suite(suite.file);
@@ -171,7 +169,7 @@ TEST_CASE("the folder of a run is a baseline with its saved policies", "[check]"
 
 TEST_CASE("a baseline that cannot be one is refused before anything runs", "[check]") {
   const auto refused = [](const std::string& check, const std::string& baseline) {
-    return why_refused(check, "seeds: 3, arms: [random, popular], baseline: " + baseline);
+    return why_suite_refused(check, "seeds: 3, arms: [random, popular], baseline: " + baseline);
   };
   CHECK_THAT(refused("{check: golden_scores, policies: [popular]}", "old/results.json"),
              Catch::Contains("golden_scores") && Catch::Contains("has no scores"));
@@ -200,20 +198,22 @@ TEST_CASE("other seeds are other runs, compared with the stored ones", "[check]"
 }
 
 TEST_CASE("what a suite gets wrong is refused before anything runs", "[check]") {
-  REQUIRE(why_refused("{check: guardrail, policies: [popular]}").empty());
+  REQUIRE(why_suite_refused("{check: guardrail, policies: [popular]}").empty());
   using Catch::Contains;
-  CHECK_THAT(why_refused("{check: guardrial, policies: [popular]}"), Contains("guardrail"));
-  CHECK_THAT(why_refused("{policies: [popular]}"), Contains("'check' is missing"));
-  CHECK_THAT(why_refused("{check: lift}"), Contains("'policies' is missing"));
-  CHECK_THAT(why_refused("{check: lift, policies: [popular], margin: 0.1}"), Contains("margin"));
-  CHECK_THAT(why_refused("{check: lift, policies: [populr]}"),
+  CHECK_THAT(why_suite_refused("{check: guardrial, policies: [popular]}"), Contains("guardrail"));
+  CHECK_THAT(why_suite_refused("{policies: [popular]}"), Contains("'check' is missing"));
+  CHECK_THAT(why_suite_refused("{check: lift}"), Contains("'policies' is missing"));
+  CHECK_THAT(why_suite_refused("{check: lift, policies: [popular], margin: 0.1}"),
+             Contains("margin"));
+  CHECK_THAT(why_suite_refused("{check: lift, policies: [populr]}"),
              Contains("case 'tiny'") && Contains("did you mean 'popular'"));
-  CHECK_THAT(why_refused("{check: covers, policies: [popular], estimator: dr}"),
+  CHECK_THAT(why_suite_refused("{check: covers, policies: [popular], estimator: dr}"),
              Contains("unknown estimator 'dr'"));
-  CHECK_THAT(why_refused("{check: lift, policies: [popular], metric: dwell}"),
+  CHECK_THAT(why_suite_refused("{check: lift, policies: [popular], metric: dwell}"),
              Contains("unknown metric 'dwell'"));
-  CHECK_THAT(why_refused("{check: lift, policies: [popular]}", "seeds: 1"), Contains("seeds"));
-  CHECK_THAT(why_refused(""), Contains("checks"));
+  CHECK_THAT(why_suite_refused("{check: lift, policies: [popular]}", "seeds: 1"),
+             Contains("seeds"));
+  CHECK_THAT(why_suite_refused(""), Contains("checks"));
 }
 
 TEST_CASE("a lift fails without evidence, guardrails and regressions fail by evidence", "[check]") {

@@ -20,7 +20,7 @@ ListWorld small_world(std::int64_t items, std::int64_t candidates, std::int64_t 
   return ListWorld({100000, items, candidates, positions}, std::move(schema), {});
 }
 
-std::vector<Turn> turns_of(std::uint32_t n) {
+std::vector<Turn> later_turns(std::uint32_t n) {
   std::vector<Turn> turns;
   for (std::uint32_t u = 0; u < n; ++u) turns.push_back({UserId{u}, 3, 7});
   return turns;
@@ -39,7 +39,7 @@ class DescribedWorld final : public ListWorld {
   }
 };
 
-std::string message_of(const std::string& yaml) {
+std::string list_message(const std::string& yaml) {
   const YAML::Node node = YAML::Load(yaml);
   const PluginConfig plugin{node, {"world.yaml", "world"}};
   try {
@@ -57,7 +57,7 @@ std::string message_of(const std::string& yaml) {
 TEST_CASE("every ordered choice of candidates is equally likely") {
   const ListWorld world = small_world(5, 3);
   RequestBatch requests;
-  world.requests(turns_of(60000), Rng(1), requests);
+  world.requests(later_turns(60000), Rng(1), requests);
   std::map<std::vector<std::uint32_t>, double> seen;
   for (std::size_t i = 0; i < requests.size(); ++i)
     seen[{requests.candidate.begin() + static_cast<std::ptrdiff_t>(3 * i),
@@ -74,7 +74,7 @@ TEST_CASE("every ordered choice of candidates is equally likely") {
 TEST_CASE("a list of as many candidates as items retrieves the catalogue in its order") {
   const ListWorld world = small_world(4, 4);
   RequestBatch requests;
-  world.requests(turns_of(3), Rng(1), requests);
+  world.requests(later_turns(3), Rng(1), requests);
   CHECK(requests.candidate == std::vector<std::uint32_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3});
   CHECK(requests.module_offsets == Offsets{0, 1, 2, 3});
   CHECK(requests.n_slots == std::vector<std::uint16_t>{1, 1, 1});
@@ -86,7 +86,7 @@ TEST_CASE("a list of as many candidates as items retrieves the catalogue in its 
 
 TEST_CASE("what a request retrieves depends on its turn alone, not on the batch around it") {
   const ListWorld world = small_world(1000, 10);
-  const std::vector<Turn> turns = turns_of(200);
+  const std::vector<Turn> turns = later_turns(200);
   RequestBatch together, alone;
   world.requests(turns, Rng(5), together);
   for (const std::size_t i : {0, 63, 64, 199}) {
@@ -105,18 +105,18 @@ TEST_CASE("a list world fills the context that it knows and leaves the rest at z
   schema.items.resize(3, 0);
   const DescribedWorld world({10, 3, 2, 1}, schema, {});
   RequestBatch requests;
-  world.requests(turns_of(2), Rng(1), requests);
+  world.requests(later_turns(2), Rng(1), requests);
   CHECK(requests.context[0] > 0);
   CHECK(requests.context[0] != requests.context[1]);
   const ListWorld plain({10, 3, 2, 1}, schema, {});
-  plain.requests(turns_of(2), Rng(1), requests);
+  plain.requests(later_turns(2), Rng(1), requests);
   CHECK(requests.context == std::vector<float>{0, 0});
 }
 
 TEST_CASE("sizes of a list that cannot be are refused with their key") {
   using Catch::Matchers::Contains;
-  CHECK(message_of("{}").empty());
-  CHECK_THAT(message_of("{items: 5}"), Contains("candidates") && Contains("more than items, 5"));
-  CHECK_THAT(message_of("{positions: 11}"), Contains("positions") && Contains("candidates, 10"));
-  CHECK_THAT(message_of("{users: 0}"), Contains("users"));
+  CHECK(list_message("{}").empty());
+  CHECK_THAT(list_message("{items: 5}"), Contains("candidates") && Contains("more than items, 5"));
+  CHECK_THAT(list_message("{positions: 11}"), Contains("positions") && Contains("candidates, 10"));
+  CHECK_THAT(list_message("{users: 0}"), Contains("users"));
 }

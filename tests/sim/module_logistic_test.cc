@@ -9,13 +9,13 @@ using namespace rehearsal;
 namespace {
 
 /// The same problem as one dense design: per module (1, x), then the positions that are not slot 0.
-struct Dense {
+struct DenseRows {
   Eigen::MatrixXd x;
   Eigen::VectorXd y;
   Eigen::VectorXd centre;  // of the penalty
 };
 
-Dense dense_problem(const MadeUpLog& log, bool purchases) {
+DenseRows dense_problem(const MadeUpLog& log, bool purchases) {
   const Encoder encoder(log.schema);
   const std::size_t width = 1 + encoder.n_inputs();
   const std::size_t n_modules = log.schema.n_modules();
@@ -38,7 +38,7 @@ Dense dense_problem(const MadeUpLog& log, bool purchases) {
       }
     }
   }
-  Dense dense;
+  DenseRows dense;
   dense.x.resize(static_cast<Eigen::Index>(rows.size()), static_cast<Eigen::Index>(rows[0].size()));
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (std::size_t c = 0; c < rows[r].size(); ++c)
@@ -51,7 +51,7 @@ Dense dense_problem(const MadeUpLog& log, bool purchases) {
   return dense;
 }
 
-Eigen::VectorXd dense_newton(const Dense& dense, double l2) {
+Eigen::VectorXd dense_newton(const DenseRows& dense, double l2) {
   Eigen::VectorXd theta = dense.centre;
   for (int i = 0; i < 30; ++i) {
     const Eigen::VectorXd p = (1 + (-(dense.x * theta)).array().exp()).inverse();

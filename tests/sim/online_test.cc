@@ -42,7 +42,19 @@ struct Page {
 
 bool same(const OnlineCurve& a, const OnlineCurve& b) {
   return a.rounds == b.rounds && a.expected == b.expected && a.sampled == b.sampled &&
-         a.best == b.best;
+         a.best == b.best && a.standard_error == b.standard_error && a.user_regret == b.user_regret;
+}
+
+/// sqrt(n / (n - 1) sum (y - Y / X x)^2) over those with x > 0.
+double error_of_sum(const std::vector<double>& y, const std::vector<double>& x) {
+  double n = 0, sum_y = 0, sum_x = 0, squares = 0;
+  for (std::size_t u = 0; u < y.size(); ++u) {
+    n += x[u] > 0 ? 1 : 0;
+    sum_y += y[u];
+    sum_x += x[u];
+  }
+  for (std::size_t u = 0; u < y.size(); ++u) squares += std::pow(y[u] - sum_y / sum_x * x[u], 2);
+  return std::sqrt(squares * n / (n - 1));
 }
 
 /// The experiment by its definition: user after user, one page at a time.
@@ -55,6 +67,7 @@ OnlineCurve by_hand(const Page& site, Policy& policy, const OnlineOptions& optio
   std::vector<LogBatch> history;
   OnlineCurve curve;
   std::uint64_t turn = 0;
+  std::vector<double> user_regret(world.n_users()), user_rounds(world.n_users());
   for (std::uint32_t b = 0; b < options.n_batches; ++b) {
     if (b >= options.delay + 1) policy.update(history[b - options.delay - 1]);
     LogBatch all;
@@ -66,10 +79,17 @@ OnlineCurve by_hand(const Page& site, Policy& policy, const OnlineOptions& optio
       const PageBatch page = recommend(policy, request, rng, nullptr);
       ResponseBatch response;
       users.respond(request, page, rng, response, nullptr);
-      for (const double value : users.expected(request, page).click) expected += value;
-      for (const double value :
-           users.expected(request, recommend(*options.best, request, rng, nullptr)).click)
-        best += value;
+      const auto clicks = [&](const PageBatch& of) {
+        double sum = 0;
+        for (const double value : users.expected(request, of).click) sum += value;
+        return sum;
+      };
+      const double own = clicks(page);
+      const double most = clicks(recommend(*options.best, request, rng, nullptr));
+      expected += own;
+      best += most;
+      user_regret[turn % world.n_users()] += most - own;
+      user_rounds[turn % world.n_users()] += 1;
       for (const std::uint8_t click : response.click) sampled += click;
       RowMatrix state(1, 0);
       std::vector<std::uint16_t> gap(1, 0);
@@ -89,7 +109,9 @@ OnlineCurve by_hand(const Page& site, Policy& policy, const OnlineOptions& optio
     curve.expected.push_back(expected);
     curve.sampled.push_back(sampled);
     curve.best.push_back(best);
+    curve.standard_error.push_back(error_of_sum(user_regret, user_rounds));
   }
+  curve.user_regret = user_regret;
   return curve;
 }
 
@@ -111,7 +133,11 @@ TEST_CASE("the online experiment is the loop of its definition for any delay", "
       for (std::size_t b = 0; b < 5; ++b) {
         CHECK(got.expected[b] == Approx(expected.expected[b]).epsilon(1e-12));
         CHECK(got.best[b] == Approx(expected.best[b]).epsilon(1e-12));
+        CHECK(got.standard_error[b] == Approx(expected.standard_error[b]).epsilon(1e-9));
       }
+      REQUIRE(got.user_regret.size() == expected.user_regret.size());
+      for (std::size_t u = 0; u < got.user_regret.size(); ++u)
+        CHECK(got.user_regret[u] == Approx(expected.user_regret[u]).epsilon(1e-12).margin(1e-12));
       // The last batch is learnt from after all is served; the loop by hand stops before.
       if (delay == 0)
         CHECK(one->state().begin()->second.values != other->state().begin()->second.values);
@@ -157,6 +183,31 @@ TEST_CASE("the best policy has no regret, and what does not learn stays as it is
   CHECK(frozen->state().at("displays").values == before.at("displays").values);
   // An index that has seen nothing is a uniform page.
   CHECK(curves[2].expected == curves[1].expected);
+}
+
+TEST_CASE("the standard error of regret is how much it differs among groups of users", "[online]") {
+  // 200 batches of 20 users each, none of whom comes twice: 200 regrets of a policy that does not
+  // learn. Their standard deviation is known to 5 %, as one over the root of 2 * 199.
+  const ItemPage page("{users: 4000, items: 400, categories: 4}");
+  const auto best = policy_of(*page.world, *page.users, "type: oracle");
+  const auto random = policy_of(*page.world, *page.users, "type: uniform");
+  OnlineOptions options;
+  options.n_batches = 200;
+  options.batch_rounds = 20;
+  options.best = best.get();
+  options.threads = 1;
+  const OnlineCurve curve =
+      run_online(*page.world, *page.users, {{"random", random.get(), false}}, Rng(7), options)[0];
+  const std::vector<double> regret = curve.regret();
+  double squares = 0;
+  for (std::size_t b = 0; b < 200; ++b)
+    squares += std::pow(curve.best[b] - curve.expected[b] - regret.back() / 200, 2);
+  const double spread = std::sqrt(squares / 199);
+  CHECK(std::abs(curve.standard_error.back() / (spread * std::sqrt(200.0)) - 1) <
+        4 / std::sqrt(2.0 * 199));
+  // Half of the users: a half of the variance.
+  CHECK(std::abs(curve.standard_error[99] / (spread * std::sqrt(100.0)) - 1) <
+        4 / std::sqrt(2.0 * 199));
 }
 
 TEST_CASE("regret of bandits of items grows ever more slowly, that of random lists does not",

@@ -14,11 +14,11 @@ using namespace rehearsal::testing;
 namespace {
 
 /// Logits by a function of the prefix and the choice, alike for all decisions.
-class Table final : public NextChoice {
+class LogitTable final : public NextChoice {
  public:
   using Logit = std::function<double(std::span<const std::uint16_t>, std::size_t)>;
 
-  explicit Table(Logit logit, std::uint64_t pattern = 0)
+  explicit LogitTable(Logit logit, std::uint64_t pattern = 0)
       : logit_(std::move(logit)), pattern_(pattern) {}
 
   void logits(std::size_t, const Prefixes& prefixes, Eigen::Ref<RowMatrix> out) const override {
@@ -44,9 +44,9 @@ double moody(std::span<const std::uint16_t> prefix, std::size_t c) {
   return own + 0.4 * static_cast<double>(prefix.size()) * std::abs(gap) - 0.3 * gap;
 }
 
-std::unique_ptr<SlateDistribution> sequential(Table::Logit logit, std::uint16_t m, std::uint16_t l,
-                                              double temperature = 1) {
-  return make_sequential({0, m}, {l}, std::make_shared<Table>(std::move(logit)), temperature);
+std::unique_ptr<SlateDistribution> sequential(LogitTable::Logit logit, std::uint16_t m,
+                                              std::uint16_t l, double temperature = 1) {
+  return make_sequential({0, m}, {l}, std::make_shared<LogitTable>(std::move(logit)), temperature);
 }
 
 Slate drawn(const SlateDistribution& slates, std::uint32_t user, std::uint64_t seed) {
@@ -100,7 +100,7 @@ TEST_CASE("logits that ignore the prefix give the numbers and the draws of Plack
 
 TEST_CASE("step-by-step slates never show what is infeasible") {
   // Choice 0 only at position 1, choice 3 only behind choice 1.
-  const Table::Logit masked = [](std::span<const std::uint16_t> prefix, std::size_t c) {
+  const LogitTable::Logit masked = [](std::span<const std::uint16_t> prefix, std::size_t c) {
     if ((c == 0) != (prefix.size() == 1)) return kInfeasible;
     const bool behind = std::find(prefix.begin(), prefix.end(), 1) != prefix.end();
     return c == 3 && !behind ? kInfeasible : moody(prefix, c);
@@ -118,7 +118,7 @@ TEST_CASE("mixtures of step-by-step slates agree with their enumeration and with
     std::vector<std::unique_ptr<SlateDistribution>> parts;
     parts.push_back(sequential(moody, 4, 3));
     parts.push_back(make_uniform({0, 4}, {3}));
-    parts.push_back(make_beam({0, 4}, {3}, Table(moody), 2));
+    parts.push_back(make_beam({0, 4}, {3}, LogitTable(moody), 2));
     return make_mixture(std::move(parts), {0.5, 0.3, 0.2});
   }();
   check_against_enumeration(*mixed, 0, 1e-12);
@@ -136,14 +136,14 @@ TEST_CASE("a beam as wide as there are slates finds the likeliest of all") {
           most = probability(*slates, 0, slate);
           best = slate;
         }
-      const auto found = make_beam({0, 4}, {l}, Table(moody), 24, temperature);
+      const auto found = make_beam({0, 4}, {l}, LogitTable(moody), 24, temperature);
       CHECK(found->deterministic());
       CHECK(drawn(*found, 0, 1) == best);
     }
 }
 
 TEST_CASE("a greedy slate takes the likeliest choice of each step") {
-  const auto greedy = make_beam({0, 5}, {4}, Table(moody), 1);
+  const auto greedy = make_beam({0, 5}, {4}, LogitTable(moody), 1);
   Slate expected;
   for (int k = 0; k < 4; ++k) {
     std::uint16_t best = 5;
@@ -158,15 +158,15 @@ TEST_CASE("a greedy slate takes the likeliest choice of each step") {
 
 TEST_CASE("a wider beam can find what a greedy one misses, and ties fall to the first slate") {
   // The first step prefers choice 0, whose second steps are all alike; choice 1 leads on for sure.
-  const Table::Logit trap = [](std::span<const std::uint16_t> prefix, std::size_t c) {
+  const LogitTable::Logit trap = [](std::span<const std::uint16_t> prefix, std::size_t c) {
     if (prefix.empty()) return c == 0 ? 0.1 : 0.0;
     return prefix[0] == 1 && c == 2 ? 9.0 : 0.0;
   };
-  CHECK(drawn(*make_beam({0, 3}, {2}, Table(trap), 1), 0, 1) == Slate{0, 1});
-  CHECK(drawn(*make_beam({0, 3}, {2}, Table(trap), 2), 0, 1) == Slate{1, 2});
-  const Table::Logit flat = [](auto, std::size_t) { return 0.5; };
+  CHECK(drawn(*make_beam({0, 3}, {2}, LogitTable(trap), 1), 0, 1) == Slate{0, 1});
+  CHECK(drawn(*make_beam({0, 3}, {2}, LogitTable(trap), 2), 0, 1) == Slate{1, 2});
+  const LogitTable::Logit flat = [](auto, std::size_t) { return 0.5; };
   for (const std::size_t width : {1u, 3u, 100u})
-    CHECK(drawn(*make_beam({0, 4}, {3}, Table(flat), width), 0, 1) == Slate{0, 1, 2});
+    CHECK(drawn(*make_beam({0, 4}, {3}, LogitTable(flat), width), 0, 1) == Slate{0, 1, 2});
 }
 
 TEST_CASE("a beam search stops where nothing may follow") {
@@ -178,7 +178,7 @@ TEST_CASE("a beam search stops where nothing may follow") {
 }
 
 TEST_CASE("decisions with one pattern are enumerated once") {
-  const auto next = std::make_shared<Table>(moody, 7);
+  const auto next = std::make_shared<LogitTable>(moody, 7);
   const auto slates = make_sequential({0, 4, 8, 12, 17}, {3, 3, 2, 3}, next);
   RowMatrix first(3, 4), second(3, 4);
   slates->marginals(0, first);

@@ -18,13 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A folder of this test's own, removed at its end.
-class Scratch {
+class ScratchFolder {
  public:
-  Scratch() : path_(fs::temp_directory_path() / ("rehearsal_log_" + std::to_string(getpid()))) {
+  ScratchFolder()
+      : path_(fs::temp_directory_path() / ("rehearsal_log_" + std::to_string(getpid()))) {
     fs::remove_all(path_);
     fs::create_directory(path_);
   }
-  ~Scratch() { fs::remove_all(path_); }
+  ~ScratchFolder() { fs::remove_all(path_); }
   fs::path operator/(const std::string& name) const { return path_ / name; }
 
  private:
@@ -60,7 +61,7 @@ LogInfo write_log(const ItemPage& page, const fs::path& folder, int threads,
 
 TEST_CASE("a log has the same bytes for any number of threads and any batch size") {
   const ItemPage page;
-  const Scratch scratch;
+  const ScratchFolder scratch;
   write_log(page, scratch / "one", 1, 1024);
   const auto one = files_of(scratch / "one");
   CHECK(one.size() >= 5);
@@ -74,7 +75,7 @@ TEST_CASE("a log has the same bytes for any number of threads and any batch size
 
 TEST_CASE("a log holds what was played, ordered by user, session and round, truth beside it") {
   const ItemPage page;
-  const Scratch scratch;
+  const ScratchFolder scratch;
   const LogInfo info = write_log(page, scratch / "log", 2, 100);
   CHECK(info.n_rounds == 1300);
   std::map<std::uint64_t, std::string> played;
@@ -113,7 +114,7 @@ TEST_CASE("a log holds what was played, ordered by user, session and round, trut
 
 TEST_CASE("an interrupted simulation leaves no log behind that could be taken for a whole one") {
   const ItemPage page;
-  const Scratch scratch;
+  const ScratchFolder scratch;
   request_interrupt();
   CHECK_THROWS_AS(write_log(page, scratch / "log", 2, 64), Error);
   clear_interrupt();
@@ -122,7 +123,7 @@ TEST_CASE("an interrupted simulation leaves no log behind that could be taken fo
 
 TEST_CASE("fewer rounds than users make a log of the first users") {
   const ItemPage page;
-  const Scratch scratch;
+  const ScratchFolder scratch;
   const LogInfo info = write_log(page, scratch / "log", 2, 64, 120);
   CHECK(info.n_rounds == 120);
   const LogReader reader(scratch / "log");

@@ -2,7 +2,6 @@
 
 #include "sim/core/error.h"
 #include "sim/slate.h"
-#include "sim/slate/weight_types.h"
 #include "tests/catch.h"
 #include "tests/sim/slate_checks.h"
 
@@ -92,17 +91,6 @@ TEST_CASE("Plackett-Luce pair marginals are declined beyond a million slates of 
   CHECK_FALSE(slates->pair_marginals(0, pairs));
   CHECK((pairs.array() == 7).all());
   CHECK_THROWS_AS(plackett_luce({0, INFINITY}, 1), Error);
-}
-
-TEST_CASE("pair marginals by counts of equal weights are those of the enumeration") {
-  const std::vector<double> weights{0.3, -1, 0.3, 2, -1, -1, 0.3};
-  const auto slates = plackett_luce(weights, 4);
-  RowMatrix expected(28, 28), got = RowMatrix::Zero(28, 28);
-  REQUIRE(slates->pair_marginals(0, expected));
-  const WeightTypes types(weights, 4);
-  CHECK(types.size() == 3);
-  types.pair_marginals(got);
-  CHECK((got - expected).cwiseAbs().maxCoeff() < 1e-14);
 }
 
 TEST_CASE("pair marginals of a hundred choices of seven weights sum to their marginals") {

@@ -32,7 +32,7 @@ Slate filtered(const SlateRules& rules, const Slate& order, std::size_t l) {
   return slate;
 }
 
-Slate drawn(const SlateDistribution& slates, std::uint32_t user) {
+Slate drawn_slate(const SlateDistribution& slates, std::uint32_t user) {
   std::vector<std::uint16_t> ids(slates.n_choices(0));
   std::iota(ids.begin(), ids.end(), std::uint16_t{4});
   Slate slate(slates.n_positions(0));
@@ -56,7 +56,7 @@ void check_filtered(const SlateDistribution& orders, const std::shared_ptr<const
   }
   check_against_enumeration(*slates, 0, tolerance);
   for (std::uint32_t user = 0; user < 400; ++user)
-    REQUIRE(drawn(*slates, user) == filtered(*rule, drawn(orders, user), l));
+    REQUIRE(drawn_slate(*slates, user) == filtered(*rule, drawn_slate(orders, user), l));
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ TEST_CASE("a step-by-step model under rules is masked at each step") {
   const auto beam = make_beam({0, 6}, {3}, *under_rules(std::make_shared<Moody>(), rule), 1000, 2);
   double most = 0;
   for (const Slate& slate : all_slates(6, 3)) most = std::max(most, probability(*slates, 0, slate));
-  CHECK(probability(*slates, 0, drawn(*beam, 0)) == most);
+  CHECK(probability(*slates, 0, drawn_slate(*beam, 0)) == most);
 }
 
 TEST_CASE(

@@ -9,7 +9,7 @@ using namespace rehearsal;
 
 namespace {
 
-const float kNan = std::nanf("");
+const float kNoLabel = std::nanf("");
 const float kLog3 = std::log(3.0f);
 
 }  // namespace
@@ -17,7 +17,7 @@ const float kLog3 = std::log(3.0f);
 TEST_CASE("task metrics: the area counts pairs, ties half, rows without a label not") {
   // Positives at 2 and 1, negatives at 1, 0: 1 + 1 + 0.5 + 1 of 4 pairs.
   const std::vector<float> logits{2, 1, 1, 0, 5};
-  const std::vector<float> labels{1, 1, 0, 0, kNan};
+  const std::vector<float> labels{1, 1, 0, 0, kNoLabel};
   const BinaryScores scores = binary_scores(logits, labels);
   CHECK(scores.n == 4);
   CHECK(scores.auc == Approx(3.5 / 4));
@@ -44,7 +44,7 @@ TEST_CASE("task metrics: logits of any size are scored") {
 }
 
 TEST_CASE("task metrics: a regression explains what it says, and the mean explains nothing") {
-  const std::vector<float> labels{1, 2, 3, kNan, 6};
+  const std::vector<float> labels{1, 2, 3, kNoLabel, 6};
   CHECK(regression_scores(std::vector<float>{1, 2, 3, 9, 6}, labels).r2 == Approx(1));
   const RegressionScores mean = regression_scores(std::vector<float>{3, 3, 3, 9, 3}, labels);
   CHECK(mean.n == 4);

@@ -8,6 +8,7 @@
 #include "policies/policies.h"
 #include "sim/core/error.h"
 #include "tests/catch.h"
+#include "tests/conformance/walked_policies.h"
 #include "tests/policies/small_log.h"
 #include "tests/scenarios/program.h"
 
@@ -20,18 +21,23 @@ namespace {
 const std::string kScores =
     "torch.cat([x[:, 3:4], -x[:, 3:4], 0.25 + 0.0 * x[:, 0:1], x[:, 0:1]], 1)";
 
+/// Args: body: of forward(self, x).  names: attributes.
+void write_module(const std::string& file, const std::string& body,
+                  const std::map<std::string, std::vector<std::string>>& names = {}) {
+  torch::jit::Module module("Mine");
+  for (const auto& [name, values] : names)
+    module.register_attribute(name, c10::ListType::ofStrings(), c10::List<std::string>(values));
+  module.define("def forward(self, x):\n" + body);
+  module.save(file);
+}
+
 struct Files {
   TemporaryFolder folder;
   Schema schema = small::schema();
 
-  /// Args: body: of forward(self, x).  names: attributes.
   std::string write(const std::string& body,
                     const std::map<std::string, std::vector<std::string>>& names = {}) const {
-    torch::jit::Module module("Mine");
-    for (const auto& [name, values] : names)
-      module.register_attribute(name, c10::ListType::ofStrings(), c10::List<std::string>(values));
-    module.define("def forward(self, x):\n" + body);
-    module.save(folder.path("model.pt"));
+    write_module(folder.path("model.pt"), body, names);
     return folder.path("model.pt");
   }
   std::shared_ptr<Policy> policy(
@@ -93,6 +99,18 @@ std::string first_above(double least) {
 
 }  // namespace
 
+// What this program walks of the table of policies (tests/conformance).
+bool testing::walks(const std::string& type) { return type == "torchscript"; }
+
+std::string testing::needed_fields(const std::string&) {
+  static const TemporaryFolder folder;
+  static const std::string file = [] {
+    write_module(folder.path("walked.pt"), "  return " + kScores + "\n");
+    return folder.path("walked.pt");
+  }();
+  return "temperature: 0.5, file: " + file;
+}
+
 TEST_CASE("a TorchScript module's scores order the modules", "[torchscript]") {
   const Files files;
   const RequestBatch requests = small::requests(60, Rng(3));
@@ -104,7 +122,7 @@ TEST_CASE("a TorchScript module's scores order the modules", "[torchscript]") {
   // Its own order of inputs and of modules, where it names them.
   const auto named = files.policy(
       "  return torch.cat([x[:, 1:2], x[:, 0:1], 0.25 + 0.0 * x[:, 0:1], -x[:, 0:1]], 1)\n", "",
-      {{"inputs", {"taste", "device=mobile"}}, {"modules", {"delta", "alpha", "gamma", "beta"}}});
+      {{"inputs", {"taste", "device=mobile"}}, {"outputs", {"delta", "alpha", "gamma", "beta"}}});
   const auto of_named = named->distribution(requests);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::vector<std::uint16_t> expected(slates->n_positions(i));
@@ -195,9 +213,9 @@ TEST_CASE("a file that is no scorer of this site is refused before anything runs
   CHECK_THAT(files.why_not_made("  return torch.rand(1, 4)\n"), Contains("asked twice"));
   CHECK_THAT(files.why_not_made("  return x\n", {{"inputs", {"tast"}}}),
              Contains("'inputs'") && Contains("did you mean 'taste'"));
-  CHECK_THAT(files.why_not_made("  return x\n", {{"modules", {"alpha", "beta"}}}),
-             Contains("'modules' leaves out some of alpha, beta, gamma, delta"));
-  CHECK_THAT(files.why_not_made("  return x\n", {{"modules", {"alpha", "alpha"}}}),
+  CHECK_THAT(files.why_not_made("  return x\n", {{"outputs", {"alpha", "beta"}}}),
+             Contains("'outputs' leaves out some of alpha, beta, gamma, delta"));
+  CHECK_THAT(files.why_not_made("  return x\n", {{"outputs", {"alpha", "alpha"}}}),
              Contains("names 'alpha' twice"));
   const auto refused = [&](const std::string& fields) {
     try {

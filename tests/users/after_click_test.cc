@@ -10,7 +10,7 @@ using namespace rehearsal;
 namespace {
 
 /// Mean and standard error of a sum.
-struct Mean {
+struct Sampled {
   double n = 0, sum = 0, squares = 0;
   void add(double x) {
     n += 1;
@@ -21,7 +21,7 @@ struct Mean {
   double standard_error() const { return std::sqrt((squares / n - mean() * mean()) / n); }
 };
 
-void check_mean(const char* what, const Mean& sampled, double exact) {
+void check_mean(const char* what, const Sampled& sampled, double exact) {
   INFO(what << ": " << sampled.mean() << " against " << exact);
   CHECK(std::abs(sampled.mean() - exact) < 4 * sampled.standard_error());
 }
@@ -40,7 +40,7 @@ TEST_CASE("what follows a click comes as often as its exact expectations say", "
   const AfterClick after(AfterClickConfig{});
   for (const ItemForUser& item : {ItemForUser{0, 0, 10}, {1.5, -1, 10}, {-2, 2, 10}}) {
     const ExpectedClick exact = after.expected(item);
-    Mean dwell, satisfied, like, share, hide, cart, purchase, delay;
+    Sampled dwell, satisfied, like, share, hide, cart, purchase, delay;
     for (std::uint32_t u = 0; u < 200000; ++u) {
       Stream stream = Rng(4).stream(Draw::kAfterClick, {UserId{u}});
       const std::uint32_t word = Rng(4).stream(Draw::kResponse, {UserId{u}})();

@@ -12,7 +12,7 @@
 #include "users/deezer/streams.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
@@ -20,16 +20,16 @@ constexpr std::size_t kDimensions = 97;
 constexpr std::size_t kCards = 12;
 
 /// The reference values; null and a warning where they are not at hand.
-json golden() {
+Json deezer_golden() {
   const std::string file = testing::shared_file("golden/simulators/deezer_deterministic.json");
   if (file.empty()) return nullptr;
   std::ifstream in(file);
-  return json::parse(in);
+  return Json::parse(in);
 }
 
 /// A catalogue of the published shape, and users whose last feature is the constant 1.
-struct Catalogue {
-  explicit Catalogue(std::size_t n_users = 9, std::size_t n_playlists = 862)
+struct Playlists {
+  explicit Playlists(std::size_t n_users = 9, std::size_t n_playlists = 862)
       : users(n_users, std::vector<double>(kDimensions)),
         playlists(n_playlists, std::vector<double>(kDimensions)) {
     Stream stream = Rng(5).stream(Draw::kWorld, {});
@@ -63,9 +63,9 @@ deezer::PaddedRows padded(const std::vector<std::vector<double>>& rows) {
 
 TEST_CASE("deezer: the law of the first stream and the expected reward of the published slate",
           "[users][deezer]") {
-  const json file = golden();
+  const Json file = deezer_golden();
   if (file.is_null()) return;
-  const json& real = file["real_users"];
+  const Json& real = file["real_users"];
   const std::vector<double> p = real["optimal_top12_probs_user0"];
   std::vector<double> first(p.size());
   const double none = deezer::first_stream_law(p, first);
@@ -100,7 +100,7 @@ TEST_CASE(
     "deezer: the optimal slate holds the most probable cards, best first, and no other "
     "slate is worth more",
     "[users][deezer]") {
-  const Catalogue catalogue;
+  const Playlists catalogue;
   for (std::size_t u = 0; u < catalogue.users.size(); ++u) {
     const std::vector<double> p = catalogue.probabilities(u);
     const std::vector<std::uint32_t> slate = deezer::optimal_slate(p, kCards);
@@ -120,9 +120,9 @@ TEST_CASE(
 
 TEST_CASE("deezer: which arms a session updates, as coded and as the paper has it",
           "[users][deezer]") {
-  const json file = golden();
+  const Json file = deezer_golden();
   if (file.is_null()) return;
-  for (const json& c : file["arm_updates"]["cases"]) {
+  for (const Json& c : file["arm_updates"]["cases"]) {
     INFO(c.dump());
     std::optional<std::size_t> stream;
     if (!c["click_rank0"].is_null()) stream = c["click_rank0"].get<std::size_t>();
@@ -140,9 +140,9 @@ TEST_CASE("deezer: which arms a session updates, as coded and as the paper has i
 }
 
 TEST_CASE("deezer: KL-UCB indices are the published ones", "[users][deezer]") {
-  const json file = golden();
+  const Json file = deezer_golden();
   if (file.is_null()) return;
-  for (const json& c : file["klucb_index"]) {
+  for (const Json& c : file["klucb_index"]) {
     INFO(c.dump());
     const double n = c["n"];
     if (n == 0) continue;  // an arm without displays has no rate
@@ -153,7 +153,7 @@ TEST_CASE("deezer: KL-UCB indices are the published ones", "[users][deezer]") {
 
 TEST_CASE("deezer: single precision agrees with double, with the same bytes on every processor",
           "[users][deezer]") {
-  const Catalogue catalogue;
+  const Playlists catalogue;
   const deezer::PaddedRows users = padded(catalogue.users);
   const deezer::PaddedRows playlists = padded(catalogue.playlists);
   CHECK(users.width() == 104);
@@ -174,7 +174,7 @@ TEST_CASE("deezer: single precision agrees with double, with the same bytes on e
 
 TEST_CASE("deezer: sessions keep the first success with the frequencies of its law",
           "[users][deezer]") {
-  const Catalogue catalogue;
+  const Playlists catalogue;
   const deezer::PaddedRows users = padded(catalogue.users);
   const deezer::PaddedRows playlists = padded(catalogue.playlists);
   constexpr std::uint32_t kSessions = 100000;

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "tests/catch.h"
 #include "tests/item_page_fixture.h"
 #include "users/carousel_row.h"
@@ -34,8 +35,6 @@ double share_beyond(const RowBrowsing& row, const std::vector<double>& attractio
   }
   return low;
 }
-
-double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
 /// The options and constants that the reference below knows.
 struct Model {
@@ -153,7 +152,7 @@ const std::string kWorld =
     "purchase_logit: 0.3, eligibility_low: 0.1, eligibility_high: 0.3, always_eligible: 3}";
 
 /// How many pages agree with the reference; checks every slot.
-std::size_t compare(const Model& model, std::uint64_t seed) {
+std::size_t compare_with_draws(const Model& model, std::uint64_t seed) {
   const ItemPage page(kWorld, model.yaml(), seed);
   RequestBatch requests;
   page.world->requests(turns_of(12), Rng(seed), requests);
@@ -180,7 +179,7 @@ std::size_t compare(const Model& model, std::uint64_t seed) {
   return requests.size();
 }
 
-std::string message_of(const std::string& users_yaml) {
+std::string item_page_message(const std::string& users_yaml) {
   try {
     ItemPage page("{users: 10, items: 480, categories: 8}", users_yaml);
   } catch (const Error& error) {
@@ -214,14 +213,14 @@ TEST_CASE("a row's clicks and windows are those of all the ways to browse it") {
 }
 
 TEST_CASE("exact expectations of a page are the sums over everything that can happen on it") {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) CHECK(compare(Model{}, seed) == 12);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) CHECK(compare_with_draws(Model{}, seed) == 12);
 }
 
 TEST_CASE("a cascade stop after a purchase has exact expectations") {
   for (const double stop : {0.5, 1.0}) {
     Model model;
     model.stop = stop;
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) CHECK(compare(model, seed) == 12);
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) CHECK(compare_with_draws(model, seed) == 12);
   }
 }
 
@@ -234,7 +233,7 @@ TEST_CASE("discounted repetitions and item order have exact expectations, alone 
   all.order = 0.7;
   all.stop = 0.8;
   for (const Model& model : {repeat, order, all})
-    for (std::uint64_t seed = 1; seed <= 3; ++seed) CHECK(compare(model, seed) == 12);
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) CHECK(compare_with_draws(model, seed) == 12);
 }
 
 TEST_CASE("substitute modules have exact expectations, alone and with all page effects at once") {
@@ -245,7 +244,7 @@ TEST_CASE("substitute modules have exact expectations, alone and with all page e
   all.order = 0.7;
   all.stop = 0.8;
   for (const Model& model : {alone, all})
-    for (std::uint64_t seed = 1; seed <= 4; ++seed) CHECK(compare(model, seed) == 12);
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) CHECK(compare_with_draws(model, seed) == 12);
 }
 
 TEST_CASE("simulated pages with all page effects at once are as frequent as expected") {
@@ -357,8 +356,8 @@ TEST_CASE("an impression is a window that was visible or swiped to, the clicked 
 
 TEST_CASE("behaviour that the world's pages cannot carry is refused") {
   using Catch::Matchers::Contains;
-  CHECK_THAT(message_of("{mobile: [1, 0.5]}"), Contains("mobile") && Contains("2 entries"));
-  CHECK_THAT(message_of("{desktop: [1, 0.5, 1.5, 0.2, 0.1]}"), Contains("desktop"));
-  CHECK_THAT(message_of("{swipe: -0.1}"), Contains("swipe"));
-  CHECK_THAT(message_of("{leeve: 0.1}"), Contains("leave"));
+  CHECK_THAT(item_page_message("{mobile: [1, 0.5]}"), Contains("mobile") && Contains("2 entries"));
+  CHECK_THAT(item_page_message("{desktop: [1, 0.5, 1.5, 0.2, 0.1]}"), Contains("desktop"));
+  CHECK_THAT(item_page_message("{swipe: -0.1}"), Contains("swipe"));
+  CHECK_THAT(item_page_message("{leeve: 0.1}"), Contains("leave"));
 }

@@ -10,23 +10,23 @@
 #include "users/kuaisim/rules.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
 constexpr double kSingle = 1e-6;  // the reference is single precision
 
 /// The reference values; null and a warning where they are not at hand.
-json golden() {
+Json kuaisim_golden() {
   const std::string file = testing::shared_file("golden/simulators/kuaisim.json");
   if (file.empty()) return nullptr;
   std::ifstream in(file);
-  return json::parse(in);
+  return Json::parse(in);
 }
 
-void check_stream(const json& steps, const kuaisim::Temper& rule) {
+void check_stream(const Json& steps, const kuaisim::Temper& rule) {
   float temper = rule.initial;
-  for (const json& step : steps) {
+  for (const Json& step : steps) {
     INFO(step.dump());
     temper = rule.after(temper, step["mean_reward"]);
     CHECK(temper == Approx(step["temper"].get<double>()).margin(kSingle));
@@ -50,9 +50,9 @@ struct SixClicks {
 }  // namespace
 
 TEST_CASE("kuaisim: tempers and leaving follow the published streams", "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
-  const json& streams = file["leave_single_response"];
+  const Json& streams = file["leave_single_response"];
   using kuaisim::TemperRule;
   check_stream(streams["no_clicks_temper10"], {});
   check_stream(streams["all_clicks_temper10"], {});
@@ -75,7 +75,7 @@ TEST_CASE("kuaisim: rewards beyond 2 cost no temper, and by steps it falls by 1"
 
 TEST_CASE("kuaisim: the law of session lengths has the published means and is that of sessions",
           "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
   const kuaisim::Temper temper{.initial = 20};
   constexpr int kSessions = 20000;
@@ -104,9 +104,9 @@ TEST_CASE("kuaisim: the law of session lengths has the published means and is th
 }
 
 TEST_CASE("kuaisim: return days have the published law", "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
-  for (const json& c : file["retention"]["cases"]) {
+  for (const Json& c : file["retention"]["cases"]) {
     INFO(c.dump());
     const kuaisim::Return rule{c["next_day_return_bias"], c["feedback_influence_on_return"],
                                c["max_return_day"]};
@@ -125,9 +125,9 @@ TEST_CASE("kuaisim: return days have the published law", "[users][kuaisim]") {
 }
 
 TEST_CASE("kuaisim: the response link as published and as meant", "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
-  const json& response = file["response_probability"];
+  const Json& response = file["response_probability"];
   for (std::size_t i = 0; i < response["logit"].size(); ++i) {
     const double logit = response["logit"][i];
     CHECK(kuaisim::link(logit, kuaisim::Link::kDoubleSigmoid) ==
@@ -141,9 +141,9 @@ TEST_CASE("kuaisim: the response link as published and as meant", "[users][kuais
 
 TEST_CASE("kuaisim: similarity inside a slate is 1/d for equal items as published, 1 as meant",
           "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
-  const json& published = file["intra_slate_similarity"];
+  const Json& published = file["intra_slate_similarity"];
   const std::size_t d = published["enc_dim"];
   const std::size_t n = published["identical_items"].size();
   Stream stream = Rng(4).stream(Draw::kWorld, {});
@@ -170,12 +170,12 @@ TEST_CASE("kuaisim: similarity inside a slate is 1/d for equal items as publishe
 }
 
 TEST_CASE("kuaisim: rewards of a slate are the published ones", "[users][kuaisim]") {
-  const json file = golden();
+  const Json file = kuaisim_golden();
   if (file.is_null()) return;
-  const json& rewards = file["rewards"];
+  const Json& rewards = file["rewards"];
   const std::vector<double> weights = rewards["weights"];
   std::vector<std::uint8_t> responses;
-  for (const json& item : rewards["response"][0])
+  for (const Json& item : rewards["response"][0])
     for (const double value : item) responses.push_back(value != 0);
   CHECK(kuaisim::immediate_reward(responses, weights) ==
         Approx(rewards["get_immediate_reward"].get<double>()).margin(kSingle));

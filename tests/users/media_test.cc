@@ -36,7 +36,7 @@ ExpectedBatch expected_of(const Site& site, const Turn& turn, double plays, cons
 }
 
 /// Happened less expected in units of the standard error.
-struct Deviation {
+struct MediaDeviation {
   double sum = 0, squares = 0;
   void add(double difference) {
     sum += difference;
@@ -137,7 +137,7 @@ TEST_CASE("media: an item gets what its closed forms say, response by response",
     REQUIRE(happened.size() == mean.size());
     if (mean.empty()) return;
     ++n_columns;
-    std::array<Deviation, 4> deviation;
+    std::array<MediaDeviation, 4> deviation;
     for (std::size_t j = 0; j < mean.size(); ++j)
       deviation[j % 4].add(static_cast<double>(happened[j]) - mean[j]);
     for (std::size_t at = 0; at < 4; ++at) {

@@ -12,21 +12,21 @@
 #include "users/recogym/scores.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 using recogym::Rules;
 
 namespace {
 
 /// The reference values; null and a warning where they are not at hand.
-json golden() {
+Json recogym_golden() {
   const std::string file = testing::shared_file("golden/simulators/recogym.json");
   if (file.empty()) return nullptr;
   std::ifstream in(file);
-  return json::parse(in);
+  return Json::parse(in);
 }
 
-recogym::Catalogue golden_catalogue(const json& file, std::size_t n_flips = 0) {
-  const json& rows = file["v1_catalogue_seed42"]["Gamma"];
+recogym::Catalogue golden_catalogue(const Json& file, std::size_t n_flips = 0) {
+  const Json& rows = file["v1_catalogue_seed42"]["Gamma"];
   RowMatrix gamma(static_cast<Eigen::Index>(rows.size()), 5);
   for (Eigen::Index a = 0; a < gamma.rows(); ++a)
     for (Eigen::Index k = 0; k < 5; ++k)
@@ -95,7 +95,7 @@ std::unique_ptr<recogym::Environment> random_v1(std::uint64_t seed) {
   return recogym::make_v1({}, Rules::kPublished, recogym::draw_catalogue({}, Rng(seed)), {});
 }
 
-void check_over_seeds(const json& reference, const Statistics& ours) {
+void check_over_seeds(const Json& reference, const Statistics& ours) {
   const auto agrees = [&](const char* key, const Sample& sample) {
     INFO(key << ": " << sample.mean() << " +- " << sample.se());
     return sample.agrees(reference[key]["mean"], reference[key]["se"]);
@@ -109,7 +109,7 @@ void check_over_seeds(const json& reference, const Statistics& ours) {
 
 TEST_CASE("recogym: links, transitions and probabilities are the published ones",
           "[users][recogym]") {
-  const json file = golden();
+  const Json file = recogym_golden();
   if (file.is_null()) return;
   for (const auto& [key, link] : {std::pair{"v1_ctr_link_ff", &recogym::click_link_v1},
                                   std::pair{"v0_click_link_f", &recogym::click_link_v0}})
@@ -120,7 +120,7 @@ TEST_CASE("recogym: links, transitions and probabilities are the published ones"
     for (std::size_t j = 0; j < 3; ++j)
       CHECK(matrix[i][j] ==
             Approx(file["state_transition_effective"]["matrix"][i][j].get<double>()).margin(1e-9));
-  const json& published = file["v1_catalogue_seed42"];
+  const Json& published = file["v1_catalogue_seed42"];
   const recogym::Catalogue catalogue = golden_catalogue(file);
   const std::vector<double> omega = published["omega"];
   const std::vector<double> views = recogym::view_probabilities(catalogue, omega);
@@ -144,7 +144,7 @@ TEST_CASE(
 }
 
 TEST_CASE("recogym: flips swap the most alike products, no product twice", "[users][recogym]") {
-  const json file = golden();
+  const Json file = recogym_golden();
   if (file.is_null()) return;
   const std::vector<std::uint32_t> published = file["v1_flips_3_seed42"]["index"];
   const recogym::Catalogue catalogue = golden_catalogue(file, 3);
@@ -307,12 +307,12 @@ TEST_CASE("recogym: events of a life have the expectations of the chain with its
 
 TEST_CASE("recogym: lives in the published catalogue have the published statistics",
           "[users][recogym]") {
-  const json file = golden();
+  const Json file = recogym_golden();
   if (file.is_null()) return;
   const auto environment = recogym::make_v1({}, Rules::kPublished, golden_catalogue(file), {});
   Statistics ours(10);
   for (std::uint64_t run = 0; run < 30; ++run) ours.add(*live(*environment, 100 + run));
-  const json& published = file["random_policy_v1_P10"]["per_seed"][0];
+  const Json& published = file["random_policy_v1_P10"]["per_seed"][0];
   REQUIRE(published["seed"] == 42);
   CHECK(ours.ctr.agrees(published["ctr"], published["ctr_se_user_clustered"]));
   CHECK(ours.organic_share.agrees(published["organic_share"],
@@ -331,7 +331,7 @@ TEST_CASE("recogym: lives in the published catalogue have the published statisti
 }
 
 TEST_CASE("recogym: over catalogues v0 and v1 have the published statistics", "[users][recogym]") {
-  const json file = golden();
+  const Json file = recogym_golden();
   if (file.is_null()) return;
   Statistics v0(10), v1(10);
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -14,7 +14,7 @@ namespace {
 
 const std::string kEvolution = "recsim_interest_evolution";
 const std::string kExploration = "recsim_interest_exploration";
-const std::string kSatisfaction = "recsim_long_term_satisfaction";
+const std::string kSatisfactionWorld = "recsim_long_term_satisfaction";
 
 /// One user at many turns, always in the same state.
 struct ManyTurns {
@@ -112,7 +112,8 @@ TEST_CASE("RecSim's users click as their closed forms say, under every choice mo
                       &ResponseBatch::dwell, &ExpectedBatch::dwell);
   check_frequencies(Site(kExploration, "{users: 50, items: 60}", "{no_click_mass: 2}"), nullptr,
                     nullptr);
-  check_frequencies(Site(kSatisfaction), &ResponseBatch::engagement, &ExpectedBatch::engagement);
+  check_frequencies(Site(kSatisfactionWorld), &ResponseBatch::engagement,
+                    &ExpectedBatch::engagement);
 }
 
 TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and the first place") {
@@ -139,7 +140,7 @@ TEST_CASE("scores of RecSim's users are interests, affinities plus quality, and 
   expected = exploration.users->expected(exploration.requests(turns, state), pages);
   CHECK(expected.item_click[0] == Approx(weight[0] / (weight[0] + weight[1] + std::exp(5))));
 
-  const Site satisfaction(kSatisfaction);
+  const Site satisfaction(kSatisfactionWorld);
   state = satisfaction.start(1);
   expected = satisfaction.users->expected(satisfaction.requests(turns, state), pages);
   CHECK(expected.item_click == std::vector<double>{1, 0});
@@ -247,7 +248,7 @@ TEST_CASE("the site sees clicks over showings of each topic, and no more than th
 }
 
 TEST_CASE("long-term satisfaction moves exposure and what the site sees, for 60 pages") {
-  const Site site(kSatisfaction);
+  const Site site(kSatisfactionWorld);
   RowMatrix state = site.start(1);
   const PageBatch pages = lists_of(1, {7, 8});
   const double c = site.hidden("item_clickbait", 7);
@@ -293,7 +294,7 @@ TEST_CASE("RecSim's users refuse parameters and worlds that cannot be, with the 
   CHECK_THAT(evolution("{time_budget: 0}"), Contains("time_budget"));
   CHECK_THAT(message_of(kExploration, world, "{}", kEvolution),
              Contains("video_length") && Contains("needs a world of type " + kEvolution));
-  CHECK_THAT(message_of(kEvolution, world, "{}", kSatisfaction), Contains("item_clickbait"));
+  CHECK_THAT(message_of(kEvolution, world, "{}", kSatisfactionWorld), Contains("item_clickbait"));
   CHECK_THAT(message_of(kExploration, world, "{type_share: [0.5, 0.6]}"), Contains("type_share"));
   CHECK_THAT(message_of(kExploration, world, "{affinity_log_mean: [0.1, 0.2]}"),
              Contains("affinity_log_mean"));
@@ -305,8 +306,9 @@ TEST_CASE("RecSim's users refuse parameters and worlds that cannot be, with the 
              Contains("topic_share"));
   CHECK_THAT(message_of(kExploration, "{items: 60, quality_log_mean: [1]}", "{}"),
              Contains("quality_log_mean"));
-  CHECK_THAT(message_of(kSatisfaction, world, "{memory_discount: 1}"), Contains("memory_discount"));
-  CHECK_THAT(message_of(kSatisfaction, world, "{choc_mean: .nan}"), Contains("choc_mean"));
+  CHECK_THAT(message_of(kSatisfactionWorld, world, "{memory_discount: 1}"),
+             Contains("memory_discount"));
+  CHECK_THAT(message_of(kSatisfactionWorld, world, "{choc_mean: .nan}"), Contains("choc_mean"));
 }
 
 TEST_CASE("RecSim's catalogues have the published laws and show what policies may see") {
@@ -332,7 +334,7 @@ TEST_CASE("RecSim's catalogues have the published laws and show what policies ma
   }
   const Site blind(kEvolution, "{users: 5, items: 60, show_quality: false}");
   CHECK(blind.world->schema().item_features.size() == 20);
-  const Site satisfaction(kSatisfaction, "{users: 5, items: 40000}");
+  const Site satisfaction(kSatisfactionWorld, "{users: 5, items: 40000}");
   CHECK(std::abs(satisfaction.world->schema().items.col(0).mean() - 0.5) <
         4 / std::sqrt(12 * 40000.0));
 }

@@ -17,7 +17,7 @@
 #include "users/users.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
@@ -52,7 +52,7 @@ struct Simulated {
 };
 
 /// Sum of (outcome - probability), in standard errors.
-struct Deviation {
+struct ListDeviation {
   double difference = 0;
   double variance = 0;
 
@@ -65,7 +65,7 @@ struct Deviation {
 
 /// Clicks of items at each place against their exact expectations.
 void check_item_clicks(const Simulated& simulated, std::uint32_t n_rounds) {
-  std::vector<Deviation> click;
+  std::vector<ListDeviation> click;
   simulated.play_rounds(n_rounds, [&](Played& played, TruthBatch& truth) {
     const ExpectedBatch expected = simulated.users->expected(played.requests, played.pages);
     for (std::size_t s = 0; s < played.pages.module.size(); ++s) {
@@ -88,11 +88,11 @@ void check_item_clicks(const Simulated& simulated, std::uint32_t n_rounds) {
   }
 }
 
-json golden(const std::string& name) {
+Json list_golden(const std::string& name) {
   const std::string file = testing::shared_file("golden/simulators/" + name);
   if (file.empty()) return nullptr;
   std::ifstream in(file);
-  return json::parse(in);
+  return Json::parse(in);
 }
 
 std::string refusal(const std::string& type, const std::string& world_yaml,
@@ -105,7 +105,7 @@ std::string refusal(const std::string& type, const std::string& world_yaml,
   return "";
 }
 
-struct Mean {
+struct SampledMean {
   double n = 0, sum = 0, squares = 0;
   void add(double value) {
     ++n;
@@ -156,12 +156,12 @@ TEST_CASE("recogym played by the engine: the context is what the site has seen o
 
 TEST_CASE("recogym played by the engine: click rates and sessions are the published ones",
           "[users][recogym]") {
-  const json file = golden("recogym.json");
+  const Json file = list_golden("recogym.json");
   if (file.is_null()) return;
   for (const auto& [type, key] : {std::pair{"recogym", "random_policy_v1_P10"},
                                   std::pair{"recogym_v0", "random_policy_v0_P10"}}) {
     INFO(type);
-    Mean ctr, length;
+    SampledMean ctr, length;
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
       const Simulated simulated(type, "{users: 100}", "{}", seed);
       double clicks = 0, pages = 0, sessions = 0;
@@ -176,8 +176,8 @@ TEST_CASE("recogym played by the engine: click rates and sessions are the publis
       length.add(pages / sessions);
     }
     // The reference counts a phantom page for every user, and users without a page.
-    Mean reference, reference_length;
-    for (const json& seed : file[key]["per_seed"]) {
+    SampledMean reference, reference_length;
+    for (const Json& seed : file[key]["per_seed"]) {
       const double pages = seed["bandit_per_user"]["mean"].get<double>() - 1;
       reference.add(seed["clicks_per_user"]["mean"].get<double>() / pages);
       reference_length.add(pages / (0.25 / 0.26));  // users whose first views lead to a page
@@ -283,7 +283,7 @@ TEST_CASE("kuaisim: every feedback has its frequency and rewards are weighted su
   const Simulated simulated(
       "kuaisim", "{users: 300, items: 100, candidates: 20, dimensions: 16}",
       "{link: sigmoid, logit: [0, 0, -1, -1, -1, -1, -1], weights: [1, 0, 2, 0, 0, 0, -3]}");
-  Deviation like, share, hide;
+  ListDeviation like, share, hide;
   double reward = 0, expected_reward = 0;
   simulated.play_rounds(20, [&](Played& played, TruthBatch&) {
     const ExpectedBatch expected = simulated.users->expected(played.requests, played.pages);
@@ -310,7 +310,7 @@ TEST_CASE(
     "kuaisim played by the engine: sessions are as long as published, and users come back "
     "by the published law",
     "[users][kuaisim]") {
-  const json file = golden("kuaisim.json");
+  const Json file = list_golden("kuaisim.json");
   if (file.is_null()) return;
   for (const auto& [key, published] : file["session_length_temper20_slate6_click_prob"].items()) {
     INFO("click probability " << key);
@@ -321,7 +321,7 @@ TEST_CASE(
         "personal_sd: 0, logit: [" +
             std::to_string(std::log(p / (1 - p))) + ", 0, 0, 0, 0, 0, 0]}");
     const std::size_t days = simulated.world->schema().feature_index("days_away");
-    Mean length;
+    SampledMean length;
     std::array<double, 11> seen{}, expected{};
     std::map<std::uint32_t, double> reward;  // of the last list of the session before
     std::map<std::uint32_t, long> visit;     // the day of that session

@@ -12,8 +12,6 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostCards = 64;
-
 struct CarouselUsersConfig {
   std::int64_t l_init = 3;
   double swipe = 1;
@@ -48,9 +46,9 @@ class CarouselUsers final : public UserModel {
  private:
   /// What holds for the cards of one carousel, exactly.
   struct Cards {
-    std::array<float, kMostCards> like;          // P(stream | seen)
-    std::array<double, kMostCards> examination;  // P(seen)
-    std::array<double, kMostCards> stream;
+    std::array<float, deezer::kMostCards> like;          // P(stream | seen)
+    std::array<double, deezer::kMostCards> examination;  // P(seen)
+    std::array<double, deezer::kMostCards> stream;
   };
   void cards(std::uint32_t user, const ListPage& page, Cards& out) const;
   /// Returns: the card streamed, none without.
@@ -81,7 +79,7 @@ CarouselUsers::CarouselUsers(const CarouselUsersConfig& config, const World& wor
 
 void CarouselUsers::cards(std::uint32_t user, const ListPage& page, Cards& out) const {
   const std::size_t n = page.items.size();
-  REHEARSAL_CHECK(n <= kMostCards);
+  REHEARSAL_CHECK(n <= deezer::kMostCards);
   deezer::slate_probabilities(users_.row(user), playlists_, page.items,
                               std::span(out.like).first(n));
   double seen = 1;

@@ -9,7 +9,6 @@ namespace rehearsal::deezer {
 
 namespace {
 
-constexpr std::size_t kMostCards = 64;
 constexpr std::size_t kAhead = 4;  // users whose features are on their way
 
 REHEARSAL_INLINE float sum_of(const Eight& x) {

@@ -9,6 +9,9 @@
 
 namespace rehearsal::deezer {
 
+/// Cards a carousel shows at most.
+inline constexpr std::size_t kMostCards = 64;
+
 /// Rows of floats, each padded with zeros to whole registers of eight.
 class PaddedRows {
  public:

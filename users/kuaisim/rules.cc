@@ -5,14 +5,9 @@
 #include <map>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal::kuaisim {
-
-namespace {
-
-double logistic(double x) { return 1 / (1 + std::exp(-x)); }
-
-}  // namespace
 
 double link(double logit, Link link) {
   const double p = logistic(logit);

@@ -3,6 +3,7 @@
 
 #include "sim/core/draws.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "sim/truth.h"
 #include "sim/world/media_names.h"
 #include "sim/world/world.h"
@@ -23,8 +24,6 @@ constexpr std::uint32_t kShelfItem = 5;
 constexpr std::uint32_t kQualityItem = 6;  // with the item in the address's user
 // Items of Draw::kPopulation: what a user played before, artist by artist.
 constexpr std::uint32_t kPlaysItem = 16;
-
-double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); }
 
@@ -88,12 +87,6 @@ class MediaUsers final : public UserModel {
   std::vector<double> visit_click_, visit_continued_;  // by visit column
   std::vector<double> shelf_;                          // (n_modules) click logits
 };
-
-std::vector<double> normals(Stream stream, std::size_t n) {
-  std::vector<double> out(n);
-  for (double& value : out) value = normal_from(stream());
-  return out;
-}
 
 RowMatrix matrix_of(const Array& array) {
   return Eigen::Map<const RowMatrix>(array.values.data(), static_cast<Eigen::Index>(array.shape[0]),

@@ -5,13 +5,12 @@
 #include <numeric>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 #include "sim/world/recogym_products.h"
 
 namespace rehearsal::recogym {
 
 namespace {
-
-double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 /// scores(a) = factors(a) omega + mean(a).
 std::vector<double> scores(const RowMatrix& factors, const std::vector<double>& mean,

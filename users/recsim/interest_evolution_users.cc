@@ -11,7 +11,7 @@ namespace {
 
 using namespace recsim;
 
-constexpr const char* kType = "recsim_interest_evolution";
+constexpr const char* kEvolution = "recsim_interest_evolution";
 
 struct EvolutionUsersConfig {
   ChoiceConfig choice{"multinomial_proportional", 1, -1, 0.65, 0.05, "constant"};
@@ -79,15 +79,15 @@ class EvolutionUsers final : public ListUsers {
 EvolutionUsers::EvolutionUsers(const EvolutionUsersConfig& config, const PluginConfig& plugin,
                                const World& world)
     : ListUsers({&ResponseBatch::dwell, &ExpectedBatch::dwell},
-                1 + topics_of(world, kType, plugin)),
+                1 + topics_of(world, kEvolution, plugin)),
       model_{config.choice.model(),          config.step_penalty,
              config.user_update_alpha,       config.user_quality_factor,
              config.document_quality_factor, config.alpha_x_intercept,
              config.alpha_y_intercept,       config.time_budget},
       interests_last_(config.interests_last),
-      n_topics_(topics_of(world, kType, plugin)),
-      length_(hidden_parameter(world, "video_length", kType, plugin)[0]),
-      videos_(videos_of(world, kType, plugin)),
+      n_topics_(topics_of(world, kEvolution, plugin)),
+      length_(hidden_parameter(world, "video_length", kEvolution, plugin)[0]),
+      videos_(videos_of(world, kEvolution, plugin)),
       history_(world.schema(), n_topics_, 1 + n_topics_) {}
 
 void EvolutionUsers::begin_session(const Turn& turn, const Rng& rng, double* user) const {
@@ -143,7 +143,8 @@ void EvolutionUsers::advance(const RequestBatch& requests, const PageBatch& page
   }
 }
 
-std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, const Rng&) {
+std::unique_ptr<UserModel> make_evolution_users(const PluginConfig& plugin, const World& world,
+                                                const Rng&) {
   const auto config = plugin.read<EvolutionUsersConfig>();
   check_choice(config.choice, -1, 1, plugin);
   return std::make_unique<EvolutionUsers>(config, plugin, world);
@@ -152,10 +153,10 @@ std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, 
 }  // namespace
 
 UserModelEntry recsim_interest_evolution_users() {
-  return {kType,
+  return {kEvolution,
           "one video of a list is watched, which moves the interest in its topic and costs time",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), interest_evolution",
-          describe_fields<EvolutionUsersConfig>, make};
+          describe_fields<EvolutionUsersConfig>, make_evolution_users};
 }
 
 }  // namespace rehearsal

@@ -15,7 +15,7 @@ namespace {
 
 using namespace recsim;
 
-constexpr const char* kType = "recsim_interest_exploration";
+constexpr const char* kExploration = "recsim_interest_exploration";
 // No standard normal number that comes from one 32-bit word is larger.
 constexpr double kLargestNormal = 6.5;
 
@@ -120,10 +120,11 @@ void check(const ExplorationUsersConfig& config, const std::vector<Video>& docum
                std::exp(*high + spread) + good->quality, plugin);
 }
 
-std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, const Rng&) {
+std::unique_ptr<UserModel> make_exploration_users(const PluginConfig& plugin, const World& world,
+                                                  const Rng&) {
   const auto config = plugin.read<ExplorationUsersConfig>();
-  const std::size_t n_topics = topics_of(world, kType, plugin);
-  std::vector<Video> documents = videos_of(world, kType, plugin);
+  const std::size_t n_topics = topics_of(world, kExploration, plugin);
+  std::vector<Video> documents = videos_of(world, kExploration, plugin);
   check(config, documents, n_topics, plugin);
   return std::make_unique<ExplorationUsers>(config.model(n_topics), std::move(documents), world);
 }
@@ -131,9 +132,10 @@ std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, 
 }  // namespace
 
 UserModelEntry recsim_interest_exploration_users() {
-  return {kType, "one document of a list is clicked by hidden affinity to its topic and by quality",
+  return {kExploration,
+          "one document of a list is clicked by hidden affinity to its topic and by quality",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), interest_exploration",
-          describe_fields<ExplorationUsersConfig>, make};
+          describe_fields<ExplorationUsersConfig>, make_exploration_users};
 }
 
 }  // namespace rehearsal

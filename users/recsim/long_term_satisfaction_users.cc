@@ -13,7 +13,7 @@ namespace {
 
 using namespace recsim;
 
-constexpr const char* kType = "recsim_long_term_satisfaction";
+constexpr const char* kSatisfaction = "recsim_long_term_satisfaction";
 
 // Columns of the state.
 enum Column : Eigen::Index { kExposure, kSteps, kRecent, kLast, kColumns };
@@ -98,7 +98,7 @@ SatisfactionUsers::SatisfactionUsers(const SatisfactionUsersConfig& config,
              config.choc_mean,       config.choc_stddev,           config.kale_mean,
              config.kale_stddev,     config.means == "engagement", config.clickbait == "raises"},
       time_budget_(static_cast<double>(config.time_budget)),
-      clickbait_(hidden_parameter(world, "item_clickbait", kType, plugin)),
+      clickbait_(hidden_parameter(world, "item_clickbait", kSatisfaction, plugin)),
       feature_{world.schema().feature_index(kRecentClickbait),
                world.schema().feature_index(kLastEngagement),
                world.schema().feature_index(kSessionShare)} {}
@@ -146,17 +146,18 @@ void SatisfactionUsers::advance(const RequestBatch& requests, const PageBatch& p
   }
 }
 
-std::unique_ptr<UserModel> make(const PluginConfig& plugin, const World& world, const Rng&) {
+std::unique_ptr<UserModel> make_satisfaction_users(const PluginConfig& plugin, const World& world,
+                                                   const Rng&) {
   return std::make_unique<SatisfactionUsers>(plugin.read<SatisfactionUsersConfig>(), plugin, world);
 }
 
 }  // namespace
 
 UserModelEntry recsim_long_term_satisfaction_users() {
-  return {kType,
+  return {kSatisfaction,
           "the first document engages, the more the more clickbait; which costs satisfaction",
           "Ie et al., RecSim, 2019 (arXiv 1909.04847), long_term_satisfaction",
-          describe_fields<SatisfactionUsersConfig>, make};
+          describe_fields<SatisfactionUsersConfig>, make_satisfaction_users};
 }
 
 }  // namespace rehearsal

@@ -4,7 +4,7 @@
     python3 docs/examples/torchscript/export.py inputs.txt model.pt
     rehearsal run docs/examples/torchscript/scenario.yaml --set policies.mine.file=model.pt
 
-Needs PyTorch of the version that Rehearsal was built with, or an older one.
+Needs PyTorch of the version that Rehearsal was built with, or an older one (Debian: python3-torch).
 """
 
 import sys
@@ -17,18 +17,18 @@ class Scorer(torch.nn.Module):
     # Columns of the input, in order. Without this attribute: all, as `--inputs` prints them.
     inputs: List[str]
     # What the columns of the output are of. Without it: the scenario's modules, in its order.
-    modules: List[str]
+    outputs: List[str]
 
-    def __init__(self, inputs: List[str], modules: List[str]):
+    def __init__(self, inputs: List[str], outputs: List[str]):
         super().__init__()
         self.inputs = inputs
-        self.modules = modules
+        self.outputs = outputs
         self.layers = torch.nn.Sequential(
-            torch.nn.Linear(len(inputs), 16), torch.nn.ReLU(), torch.nn.Linear(16, len(modules))
+            torch.nn.Linear(len(inputs), 16), torch.nn.ReLU(), torch.nn.Linear(16, len(outputs))
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)  # (n, inputs) to (n, modules)
+        return self.layers(x)  # (n, inputs) to (n, outputs)
 
 
 MODULES = [

@@ -9,6 +9,7 @@
 #include "sim/core/error.h"
 #include "tests/catch.h"
 #include "tests/sim/log/sample_log.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace rehearsal;
 using namespace rehearsal::testing;
@@ -74,8 +75,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 TEST_CASE("every column of a log comes back as it was written", "[log]") {
   const TemporaryFolder folder;
   const int deflate = GENERATE(0, 1);
-  const LogInfo written = write_sample_log(folder.path() / "log", {deflate});
-  const LogReader reader(folder.path() / "log");
+  const LogInfo written = write_sample_log(fs::path(folder.path()) / "log", {deflate});
+  const LogReader reader(fs::path(folder.path()) / "log");
   REQUIRE(reader.n_shards() == 2);
   for (std::size_t shard = 0; shard < 2; ++shard) {
     TruthBatch truth;
@@ -96,9 +97,9 @@ TEST_CASE("every column of a log comes back as it was written", "[log]") {
 
 TEST_CASE("a log holds its schema", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
+  write_sample_log(fs::path(folder.path()) / "log");
   const Schema expected = sample_schema();
-  const LogReader reader(folder.path() / "log");
+  const LogReader reader(fs::path(folder.path()) / "log");
   const Schema& found = reader.schema();
   REQUIRE(found.n_features() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -117,8 +118,8 @@ TEST_CASE("a log holds its schema", "[log]") {
 
 TEST_CASE("a reader fills only the columns that are asked for", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
-  const LogReader reader(folder.path() / "log");
+  write_sample_log(fs::path(folder.path()) / "log");
+  const LogReader reader(fs::path(folder.path()) / "log");
   const LogBatch expected = sample_batch(0, 40);
   const LogBatch plain = reader.read(0, Columns{});
   CHECK(plain.requests.module == expected.requests.module);
@@ -143,10 +144,10 @@ TEST_CASE("columns that are not recorded stay empty", "[log]") {
   batch.requests.candidate_context.clear();
   batch.requests.candidate_offsets = {0};
   batch.responses.revenue.clear();
-  LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+  LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
   writer.write_shard(0, 0, 10, batch, nullptr);
   writer.finish();
-  const LogReader reader(folder.path() / "log");
+  const LogReader reader(fs::path(folder.path()) / "log");
   check_same(reader.read(0, kAll), batch);
   CHECK(read_truth(reader, 0).p_click.empty());
 }
@@ -154,46 +155,47 @@ TEST_CASE("columns that are not recorded stay empty", "[log]") {
 TEST_CASE("a shard of no rounds and a log of no shards can be read", "[log]") {
   const TemporaryFolder folder;
   {
-    LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+    LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
     LogBatch empty;
     empty.requests.n_features = 3;
     empty.requests.n_candidate_features = 2;
     writer.write_shard(0, 0, 5, empty, nullptr);
     writer.write_shard(1, 5, 5, sample_batch(5, 5), nullptr);
     writer.finish();
-    LogWriter(folder.path() / "none", sample_schema(), sample_info()).finish();
+    LogWriter(fs::path(folder.path()) / "none", sample_schema(), sample_info()).finish();
   }
-  const LogReader reader(folder.path() / "log");
+  const LogReader reader(fs::path(folder.path()) / "log");
   CHECK(reader.read(0, kAll).size() == 0);
   CHECK(reader.read(0, kAll).pages.size() == 0);
   check_same(reader.read(1, kAll), sample_batch(5, 5));
   CHECK(reader.info().n_rounds == 5);
-  CHECK(LogReader(folder.path() / "none").n_shards() == 0);
+  CHECK(LogReader(fs::path(folder.path()) / "none").n_shards() == 0);
 }
 
 TEST_CASE("the same content gives the same bytes, file by file", "[log]") {
   const TemporaryFolder folder;
   const auto write = [&](const char* name) {
-    write_sample_log(folder.path() / name);
-    save_arrays(folder.path() / name / "state.h5", {{"layer/0/bias", {{2}, {1, 2}}}});
+    write_sample_log(fs::path(folder.path()) / name);
+    save_arrays(fs::path(folder.path()) / name / "state.h5", {{"layer/0/bias", {{2}, {1, 2}}}});
   };
   write("a");
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5's times count seconds
   write("b");
-  const std::vector<std::string> names = names_in(folder.path() / "a");
+  const std::vector<std::string> names = names_in(fs::path(folder.path()) / "a");
   CHECK(names == std::vector<std::string>{"catalogue.h5", "log.h5", "manifest.json",
                                           "shard_00000.h5", "shard_00001.h5", "state.h5"});
-  CHECK(names == names_in(folder.path() / "b"));
+  CHECK(names == names_in(fs::path(folder.path()) / "b"));
   for (const std::string& name : names) {
     INFO(name);
-    CHECK(read_text(folder.path() / "a" / name) == read_text(folder.path() / "b" / name));
+    CHECK(read_text(fs::path(folder.path()) / "a" / name) ==
+          read_text(fs::path(folder.path()) / "b" / name));
   }
 }
 
 TEST_CASE("log.h5 presents all shards as one", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
-  const std::string file = (folder.path() / "log" / "log.h5").string();
+  write_sample_log(fs::path(folder.path()) / "log");
+  const std::string file = (fs::path(folder.path()) / "log" / "log.h5").string();
   const Array user = load_dataset(file + ":/observed/user");
   REQUIRE(user.shape == std::vector<std::size_t>{100});
   for (std::size_t i = 0; i < 100; ++i) CHECK(user.values[i] == static_cast<double>(i));
@@ -207,26 +209,26 @@ TEST_CASE("log.h5 presents all shards as one", "[log]") {
 
 TEST_CASE("a log is found by its folder, its log.h5, its manifest or its run folder", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
+  write_sample_log(fs::path(folder.path()) / "log");
   for (const char* path : {"log", "log/log.h5", "log/manifest.json", ""}) {
     INFO(path);
-    CHECK(LogReader(folder.path() / path).info().n_rounds == 100);
+    CHECK(LogReader(fs::path(folder.path()) / path).info().n_rounds == 100);
   }
   check_error(ErrorKind::kInput, {"nowhere", "no such log"},
-              [&] { LogReader(folder.path() / "nowhere"); });
-  fs::create_directory(folder.path() / "bare");
+              [&] { LogReader(fs::path(folder.path()) / "nowhere"); });
+  fs::create_directory(fs::path(folder.path()) / "bare");
   check_error(ErrorKind::kInput, {"bare", "manifest.json"},
-              [&] { LogReader(folder.path() / "bare"); });
+              [&] { LogReader(fs::path(folder.path()) / "bare"); });
 }
 
 TEST_CASE("a missing, cut, grown or changed file is named, never read", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
+  write_sample_log(fs::path(folder.path()) / "log");
   const std::string name = GENERATE("shard_00001.h5", "catalogue.h5");
-  const fs::path file = folder.path() / "log" / name;
+  const fs::path file = fs::path(folder.path()) / "log" / name;
   const std::string whole = read_text(file);
   const auto read_all = [&] {
-    const LogReader reader(folder.path() / "log");
+    const LogReader reader(fs::path(folder.path()) / "log");
     for (std::size_t shard = 0; shard < 2; ++shard) reader.read(shard, kAll);
   };
   overwrite(file, whole.substr(0, whole.size() - 1));
@@ -247,22 +249,23 @@ TEST_CASE("a missing, cut, grown or changed file is named, never read", "[log]")
 
 TEST_CASE("a manifest that is cut or does not add up is refused", "[log]") {
   const TemporaryFolder folder;
-  write_sample_log(folder.path() / "log");
-  const fs::path file = folder.path() / "log" / "manifest.json";
+  write_sample_log(fs::path(folder.path()) / "log");
+  const fs::path file = fs::path(folder.path()) / "log" / "manifest.json";
   const std::string whole = read_text(file);
   overwrite(file, whole.substr(0, whole.size() / 2));
-  check_error(ErrorKind::kInput, {"manifest.json"}, [&] { LogReader(folder.path() / "log"); });
+  check_error(ErrorKind::kInput, {"manifest.json"},
+              [&] { LogReader(fs::path(folder.path()) / "log"); });
   std::string changed = whole;
   changed.replace(changed.find("\"n_rounds\": 100"), 15, "\"n_rounds\": 101");
   overwrite(file, changed);
   check_error(ErrorKind::kInput, {"manifest.json", "101", "100"},
-              [&] { LogReader(folder.path() / "log"); });
+              [&] { LogReader(fs::path(folder.path()) / "log"); });
 }
 
 TEST_CASE("the writer refuses propensities that are not above 0 or are above 1", "[log]") {
   const TemporaryFolder folder;
   const double bad = GENERATE(0.0, -0.1, 1.001, std::nan(""));
-  LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+  LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
   LogBatch batch = sample_batch(0, 10);
   batch.propensities.pscore[3] = bad;
   check_error(ErrorKind::kInput, {"shard_00000.h5", "pscore[3]", "(0, 1]"},
@@ -274,12 +277,12 @@ TEST_CASE("the writer refuses propensities that are not above 0 or are above 1",
   batch = sample_batch(0, 10);
   batch.propensities.pscore.clear();
   check_error(ErrorKind::kInput, {"pscore"}, [&] { writer.write_shard(0, 0, 10, batch, nullptr); });
-  CHECK(names_in(folder.path() / "log").empty());
+  CHECK(names_in(fs::path(folder.path()) / "log").empty());
 }
 
 TEST_CASE("the writer refuses rounds out of order or of another shard's users", "[log]") {
   const TemporaryFolder folder;
-  LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+  LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
   check_error(ErrorKind::kInput, {"user 9"},
               [&] { writer.write_shard(0, 0, 9, sample_batch(0, 10), nullptr); });
   LogBatch batch = sample_batch(0, 10);
@@ -290,21 +293,22 @@ TEST_CASE("the writer refuses rounds out of order or of another shard's users", 
 TEST_CASE("a folder is not a log before it is finished, and a log is not overwritten", "[log]") {
   const TemporaryFolder folder;
   {
-    LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+    LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
     writer.write_shard(7, 0, 10, sample_batch(0, 10), nullptr);
   }
-  check_error(ErrorKind::kInput, {"finished"}, [&] { LogReader(folder.path() / "log"); });
-  write_sample_log(folder.path() / "log");
-  CHECK_FALSE(fs::exists(folder.path() / "log" / "shard_00007.h5"));
+  check_error(ErrorKind::kInput, {"finished"}, [&] { LogReader(fs::path(folder.path()) / "log"); });
+  write_sample_log(fs::path(folder.path()) / "log");
+  CHECK_FALSE(fs::exists(fs::path(folder.path()) / "log" / "shard_00007.h5"));
   check_error(ErrorKind::kInput, {"holds a log already"},
-              [&] { LogWriter(folder.path() / "log", sample_schema(), sample_info()); });
-  check_error(ErrorKind::kRuntime, {"cannot create"},
-              [&] { LogWriter(folder.path() / "no" / "parent", sample_schema(), sample_info()); });
+              [&] { LogWriter(fs::path(folder.path()) / "log", sample_schema(), sample_info()); });
+  check_error(ErrorKind::kRuntime, {"cannot create"}, [&] {
+    LogWriter(fs::path(folder.path()) / "no" / "parent", sample_schema(), sample_info());
+  });
 }
 
 TEST_CASE("a write beyond the file size limit is a run-time error that leaves nothing", "[log]") {
   const TemporaryFolder folder;
-  LogWriter writer(folder.path() / "log", sample_schema(), sample_info());
+  LogWriter writer(fs::path(folder.path()) / "log", sample_schema(), sample_info());
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{4096, before.rlim_max};
@@ -319,10 +323,10 @@ TEST_CASE("a write beyond the file size limit is a run-time error that leaves no
   setrlimit(RLIMIT_FSIZE, &before);
   INFO(message);
   CHECK(message.find("shard_00000.h5: cannot write: File too large") != std::string::npos);
-  CHECK(names_in(folder.path() / "log").empty());
+  CHECK(names_in(fs::path(folder.path()) / "log").empty());
   writer.write_shard(0, 0, 40, sample_batch(0, 40), nullptr);
   writer.finish();
-  check_same(LogReader(folder.path() / "log").read(0, kAll), sample_batch(0, 40));
+  check_same(LogReader(fs::path(folder.path()) / "log").read(0, kAll), sample_batch(0, 40));
 }
 
 TEST_CASE("a full disk is a run-time error that names the file", "[log]") {
@@ -331,9 +335,9 @@ TEST_CASE("a full disk is a run-time error that names the file", "[log]") {
     return;
   }
   const TemporaryFolder folder;
-  fs::create_symlink("/dev/full", folder.path() / "state.h5.part");
+  fs::create_symlink("/dev/full", fs::path(folder.path()) / "state.h5.part");
   check_error(ErrorKind::kRuntime, {"state.h5: cannot write: No space left"}, [&] {
-    save_arrays(folder.path() / "state.h5", {{"x", {{1}, {1.0}}}});
+    save_arrays(fs::path(folder.path()) / "state.h5", {{"x", {{1}, {1.0}}}});
   });
   CHECK(names_in(folder.path()).empty());
 }
@@ -344,21 +348,21 @@ TEST_CASE("arrays come back as they were saved", "[log]") {
                       {"scalar", {{}, {-7}}},
                       {"empty", {{0, 4}, {}}},
                       {"layer/0/bias", {{1}, {1e-300}}}};
-  save_arrays(folder.path() / "state.h5", arrays);
-  const Arrays found = load_arrays(folder.path() / "state.h5");
+  save_arrays(fs::path(folder.path()) / "state.h5", arrays);
+  const Arrays found = load_arrays(fs::path(folder.path()) / "state.h5");
   REQUIRE(found.size() == arrays.size());
   for (const auto& [name, array] : arrays) {
     INFO(name);
     CHECK(found.at(name).shape == array.shape);
     CHECK(found.at(name).values == array.values);
   }
-  const std::string file = (folder.path() / "state.h5").string();
+  const std::string file = (fs::path(folder.path()) / "state.h5").string();
   CHECK(load_dataset(file + ":weights").values == arrays.at("weights").values);
   check_error(ErrorKind::kInput, {"state.h5", "wieghts", "weights"},
               [&] { load_dataset(file + ":wieghts"); });
   check_error(ErrorKind::kInput, {"expected FILE.h5:DATASET"}, [&] { load_dataset("weights"); });
   check_error(ErrorKind::kInput, {"gone.h5", "no such file"},
-              [&] { load_arrays(folder.path() / "gone.h5"); });
+              [&] { load_arrays(fs::path(folder.path()) / "gone.h5"); });
   const std::string whole = read_text(file);
   overwrite(file, whole.substr(0, whole.size() - 1));
   check_error(ErrorKind::kInput, {"state.h5"}, [&] { load_arrays(file); });
@@ -369,13 +373,13 @@ TEST_CASE("arrays come back as they were saved", "[log]") {
 TEST_CASE("text is written whole and read back", "[log]") {
   const TemporaryFolder folder;
   const std::string text("a\0b\n", 4);
-  write_text_atomically(folder.path() / "x.txt", text);
-  write_text_atomically(folder.path() / "empty.txt", "");
-  CHECK(read_text(folder.path() / "x.txt") == text);
-  CHECK(read_text(folder.path() / "empty.txt").empty());
+  write_text_atomically(fs::path(folder.path()) / "x.txt", text);
+  write_text_atomically(fs::path(folder.path()) / "empty.txt", "");
+  CHECK(read_text(fs::path(folder.path()) / "x.txt") == text);
+  CHECK(read_text(fs::path(folder.path()) / "empty.txt").empty());
   check_error(ErrorKind::kInput, {"gone.txt", "No such file"},
-              [&] { read_text(folder.path() / "gone.txt"); });
+              [&] { read_text(fs::path(folder.path()) / "gone.txt"); });
   check_error(ErrorKind::kInput, {"folder"}, [&] { read_text(folder.path()); });
   check_error(ErrorKind::kRuntime, {"none/x.txt"},
-              [&] { write_text_atomically(folder.path() / "none" / "x.txt", text); });
+              [&] { write_text_atomically(fs::path(folder.path()) / "none" / "x.txt", text); });
 }

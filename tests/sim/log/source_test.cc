@@ -4,6 +4,7 @@
 
 #include "tests/catch.h"
 #include "tests/sim/log/sample_log.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace rehearsal;
 using namespace rehearsal::testing;

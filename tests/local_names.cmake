@@ -1,0 +1,55 @@
+# cmake -DROOT=<source tree> -P local_names.cmake: fails where two .cc files of one folder define
+# the same type, constant or function (of the same parameters) in unnamed namespaces. Such files cannot
+# be compiled together, which REHEARSAL_UNITY does with any of one folder.
+cmake_minimum_required(VERSION 3.21)
+
+set(house_patterns sim users policies analysis scenarios tests)
+list(TRANSFORM house_patterns APPEND /*.cc)
+list(TRANSFORM house_patterns PREPEND ${ROOT}/)
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${house_patterns})
+# Programs of their own, which are not united.
+list(FILTER files EXCLUDE REGEX "^(policies/train|tests/(torch|perf|fuzz|statistical|plugins))/")
+
+# What a line at file level defines: a name, or a name with its parameters; "" for neither.
+function(defined_by line out)
+  set(name "")
+  if(line MATCHES "^(struct|class|enum class) ([A-Za-z_0-9]+)( final)?( :.*)? {")
+    set(name ${CMAKE_MATCH_2})
+  elseif(line MATCHES "^(using [A-Za-z_0-9]+ = .*)")
+    set(name ${CMAKE_MATCH_1})
+  elseif(line MATCHES "^(const|constexpr) [^=({[]*[ *]([A-Za-z_][A-Za-z_0-9]*)( =|{|[[])")
+    set(name ${CMAKE_MATCH_2})
+  elseif(line MATCHES "^[^#/].*[ &*]([a-z_0-9]+\\([^)]*\\)) {")
+    set(name ${CMAKE_MATCH_1})
+  endif()
+  set(${out} "${name}" PARENT_SCOPE)
+endfunction()
+
+set(violations "")
+foreach(file IN LISTS files)
+  get_filename_component(folder ${file} DIRECTORY)
+  file(STRINGS ${ROOT}/${file} lines REGEX "^[A-Za-z}]|^namespace")
+  set(local FALSE)
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^namespace {")
+      set(local TRUE)
+    elseif(line MATCHES "^}  // namespace$")
+      set(local FALSE)
+    elseif(local)
+      defined_by("${line}" name)
+      # An alias may be said twice, but not of two things.
+      string(REGEX REPLACE "^using ([A-Za-z_0-9]+) .*" "\\1" short "${name}")
+      string(MD5 key "${folder} ${short}")
+      if(name AND DEFINED file_of_${key} AND NOT file_of_${key} STREQUAL file
+         AND NOT (name MATCHES "^using" AND name STREQUAL "${name_of_${key}}"))
+        list(APPEND violations "${short} stands in ${file_of_${key}} and in ${file}")
+      endif()
+      set(file_of_${key} ${file})
+      set(name_of_${key} "${name}")
+    endif()
+  endforeach()
+endforeach()
+if(violations)
+  list(JOIN violations "\n  " text)
+  message(FATAL_ERROR "local names differ within a folder:\n  ${text}")
+endif()
