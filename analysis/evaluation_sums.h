@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "analysis/calibration.h"
-#include "analysis/decision.h"
 #include "analysis/diagnostics.h"
 #include "analysis/evaluate.h"
 #include "analysis/session_models.h"
 #include "analysis/sessions.h"
 #include "analysis/weights.h"
+#include "sim/decision.h"
 
 namespace rehearsal {
 

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "analysis/calibration.h"
-#include "analysis/decision.h"
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "sim/engine/ordered_reduce.h"
 #include "sim/metrics.h"
 

@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "analysis/decision.h"
 #include "analysis/minimize.h"
 #include "analysis/weights.h"
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "sim/encoder.h"
 #include "sim/engine/ordered_reduce.h"
 #include "sim/outcome_model.h"

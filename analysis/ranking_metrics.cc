@@ -1,9 +1,9 @@
 #include <cmath>
 
-#include "analysis/decision.h"
 #include "analysis/evaluate.h"
 #include "analysis/weights.h"
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "sim/engine/ordered_reduce.h"
 
 namespace rehearsal {

@@ -1,8 +1,8 @@
 #include <Eigen/Cholesky>
 
-#include "analysis/decision.h"
 #include "analysis/outcome.h"
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "sim/encoder.h"
 #include "sim/engine/ordered_reduce.h"
 #include "sim/metrics.h"

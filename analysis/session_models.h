@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "analysis/decision.h"
 #include "sim/batch.h"
+#include "sim/decision.h"
 #include "sim/encoder.h"
 #include "sim/outcome_model.h"
 

@@ -11,8 +11,8 @@ constexpr double kLargestWeight = 1000;
 
 }  // namespace
 
-ExaminationEstimator::ExaminationEstimator(const Schema& schema)
-    : encoder_(schema),
+ExaminationEstimator::ExaminationEstimator(Encoder encoder)
+    : encoder_(std::move(encoder)),
       weighted_clicks_(encoder_.n_positions()),
       weighted_clicks_at_top_(encoder_.n_positions()),
       clicks_(encoder_.n_positions()) {}
@@ -60,10 +60,10 @@ std::vector<double> ExaminationEstimator::theta() const {
   return theta;
 }
 
-std::vector<double> estimate_examination(const RoundSource& rounds) {
-  ExaminationEstimator estimator(*rounds.schema);
-  for_each_shard(rounds, *rounds.schema, {}, "examination", nullptr,
-                 [&](const LogBatch& batch) { estimator.add(batch); });
+std::vector<double> estimate_examination(const RoundSource& rounds, const Choices& choices) {
+  ExaminationEstimator estimator(choices.encoder());
+  choices.for_each_shard(rounds, *rounds.schema, {}, "examination", nullptr,
+                         [&](const LogBatch& batch) { estimator.add(batch); });
   return estimator.theta();
 }
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "policies/choices.h"
 #include "sim/encoder.h"
 #include "sim/log/source.h"
 
@@ -17,7 +18,8 @@ namespace rehearsal {
 /// its order cannot tell place from module; then theta_k is the ratio of the clicks seen.
 class ExaminationEstimator {
  public:
-  explicit ExaminationEstimator(const Schema& schema);
+  explicit ExaminationEstimator(const Schema& schema) : ExaminationEstimator(Encoder(schema)) {}
+  explicit ExaminationEstimator(Encoder encoder);
 
   /// Raises: Error(kInput) when pscore_item_position is not recorded.
   void add(const LogBatch& batch);
@@ -32,7 +34,7 @@ class ExaminationEstimator {
   std::vector<double> clicks_;  // (n_positions)
 };
 
-/// theta of a whole log, in one pass.
-std::vector<double> estimate_examination(const RoundSource& rounds);
+/// theta of a whole log, in one pass; of a list's places where those are decided.
+std::vector<double> estimate_examination(const RoundSource& rounds, const Choices& choices);
 
 }  // namespace rehearsal

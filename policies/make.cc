@@ -1,5 +1,6 @@
 #include <yaml-cpp/yaml.h>
 
+#include "policies/choices.h"
 #include "policies/constraints.h"
 #include "policies/policies.h"
 #include "sim/core/error.h"
@@ -59,6 +60,24 @@ const Entry& entry_at(const Registry<Entry>& table, const YAML::Node& node, cons
   return table.at(type, where(node["type"], source.child("type")));
 }
 
+/// Where a list is decided, whoever learns must order its items.
+void check_orders_items(const Policy& policy, const PolicyEntry& entry, const YAML::Node& node,
+                        const Source& source, const Schema& schema) {
+  if (decision_of(schema) == Decision::kModules || !entry.learns) return;
+  const YAML::Node ranker = node["ranker"];
+  const bool itself = dynamic_cast<const ChoicePolicy*>(&policy) != nullptr;
+  if (itself && ranker.IsDefined())
+    refuse_at(ranker, source.child("ranker"),
+              "in a world of one module the policy type '" + entry.name +
+                  "' orders the items itself and takes no ranker");
+  if (!policy.ranker() && !ranker.IsDefined())
+    refuse_at(node["type"], source.child("type"),
+              "the policy type '" + entry.name +
+                  "' orders modules alone, and this world has one, whose items are the decision: "
+                  "give it a ranker of items, or take a type that orders items: "
+                  "multi_task_ranker, a bandit, prm, ips_gradient and others");
+}
+
 void give_ranker(Policy& policy, const YAML::Node& node, const Source& source, const Schema& schema,
                  YAML::Node resolved) {
   if (!node.IsMap()) refuse_at(node, source, "expected a mapping, found " + seen(node));
@@ -72,6 +91,9 @@ void give_ranker(Policy& policy, const YAML::Node& node, const Source& source, c
 
 std::shared_ptr<Policy> constrain(std::shared_ptr<Policy> policy, const YAML::Node& node,
                                   const Source& source, const Schema& schema, YAML::Node resolved) {
+  if (decision_of(schema) == Decision::kItems)
+    refuse_at(node, source,
+              "rules are on modules, and this world has one, whose items are the decision");
   const PluginConfig given{node, source};
   const auto config = given.read<ConstraintsConfig>();
   resolve(node, describe_fields<ConstraintsConfig>(), "", resolved["constraints"]);
@@ -90,6 +112,7 @@ std::shared_ptr<Policy> make_policy(const YAML::Node& node, const Source& source
   const PolicyEntry& entry = entry_at(policies(), node, source, type);
   const YAML::Node own = own_keys(node);
   std::shared_ptr<Policy> policy = entry.make({own, source}, context);
+  check_orders_items(*policy, entry, node, source, context.schema);
 
   YAML::Node resolved(YAML::NodeType::Map);
   resolved["name"] = name;

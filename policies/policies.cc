@@ -70,13 +70,16 @@ const Registry<PolicyEntry>& policies() {
            .describe = describe_multi_task_ranker,
            .make = make_multi_task_ranker},
           {.name = "weighted_likelihood",
-           .summary = "modules by the likelihood of what was shown, weighted by its reward",
+           .summary =
+               "modules, or items of a list, by the likelihood of what was shown, weighted by "
+               "its reward",
            .source = "Aouali and Sakhi, arXiv 2509.03456",
            .learns = true,
            .describe = describe_weighted_likelihood,
            .make = make_weighted_likelihood},
           {.name = "ips_gradient",
-           .summary = "Plackett-Luce pages that raise the importance-weighted reward of the log",
+           .summary = "Plackett-Luce pages, or lists, that raise the importance-weighted reward of "
+                      "the log",
            .source = "Strehl et al., NIPS 2010; slot by slot: McInerney et al., KDD 2020",
            .learns = true,
            .describe = describe_ips_gradient,
@@ -113,33 +116,37 @@ const Registry<PolicyEntry>& policies() {
            .describe = describe_log_smoothing,
            .make = make_log_smoothing},
           {.name = "top_k_gradient",
-           .summary = "weighted likelihood, corrected for a page of several modules",
+           .summary = "weighted likelihood, corrected for a page of several modules, or a list",
            .source = "Chen et al., WSDM 2019",
            .learns = true,
            .describe = describe_top_k_gradient,
            .make = make_top_k_gradient},
           {.name = "pl_rank",
-           .summary = "Plackett-Luce pages that raise the position-weighted value of their modules",
+           .summary =
+               "Plackett-Luce pages, or lists, that raise the position-weighted value of what "
+               "they show",
            .source = "Oosterhuis, SIGIR 2022",
            .learns = true,
            .describe = describe_pl_rank,
            .make = make_pl_rank},
           {.name = "mips_gradient",
-           .summary = "as ips_gradient, with weights of clusters of modules",
+           .summary = "as ips_gradient, with weights of clusters of modules or items",
            .source = "Saito and Joachims, ICML 2022",
            .learns = true,
            .describe = describe_mips_gradient,
            .make = make_mips_gradient},
           {.name = "potec",
-           .summary = "one module a page: a cluster by gradient, in it the best by a regression of "
+           .summary = "one module or item a page: a cluster by gradient, in it the best by a "
+                      "regression of "
                       "differences",
            .source = "Saito et al., ICLR 2025",
            .learns = true,
            .describe = describe_potec,
            .make = make_potec},
           {.name = "pi_opt",
-           .summary = "the best module slot by slot, by a regression on the pseudo-inverse "
-                      "estimator's targets",
+           .summary =
+               "the best module or item place by place, by a regression on the pseudo-inverse "
+               "estimator's targets",
            .source = "Swaminathan et al., NIPS 2017",
            .learns = true,
            .describe = describe_pi_opt,
@@ -151,33 +158,37 @@ const Registry<PolicyEntry>& policies() {
            .describe = describe_offset_tree,
            .make = make_offset_tree},
           {.name = "dlcm",
-           .summary = "modules by scores that a GRU over all candidates gives",
+           .summary = "modules, or items of a list, by scores that a GRU over all candidates gives",
            .source = "Ai et al., SIGIR 2018",
            .learns = true,
            .describe = describe_dlcm,
            .make = make_dlcm},
           {.name = "prm",
-           .summary = "modules by scores of a transformer over all candidates",
+           .summary = "modules, or items of a list, by scores of a transformer over all candidates",
            .source = "Pei et al., RecSys 2019",
            .learns = true,
            .describe = describe_prm,
            .make = make_prm},
           {.name = "setrank",
-           .summary = "modules by scores of induced self-attention over the set of candidates",
+           .summary =
+               "modules, or items of a list, by scores of induced self-attention over the set "
+               "of candidates",
            .source = "Pang et al., SIGIR 2020",
            .learns = true,
            .describe = describe_setrank,
            .make = make_setrank},
           {.name = "pointer",
-           .summary = "modules placed one after another by a pointer network that knows what "
+           .summary = "modules, or items of a list, placed one after another by a pointer network "
+                      "that knows what "
                       "stands above",
            .source = "Vinyals et al., NIPS 2015; seq2slate: Bello et al., arXiv 1810.02019",
            .learns = true,
            .describe = describe_pointer,
            .make = make_pointer},
           {.name = "evaluator_generator",
-           .summary = "the page that an evaluator of whole pages values most among those that a "
-                      "beam proposes",
+           .summary =
+               "the page, or list, that an evaluator of whole ones values most among those that a "
+               "beam proposes",
            .source = "GRN: Feng et al., arXiv 2104.00860; PIER: Shi et al., KDD 2023",
            .learns = true,
            .describe = describe_evaluator_generator,

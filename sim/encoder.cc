@@ -6,7 +6,7 @@
 
 namespace rehearsal {
 
-Encoder::Encoder(const Schema& schema) : n_slots_(schema.n_slots) {
+Encoder::Encoder(const Schema& schema, std::size_t n_slots) : n_slots_(n_slots) {
   for (const Feature& feature : schema.features) {
     if (feature.name == "device" && feature.levels.size() > 1) {
       device_feature_ = columns_.size();

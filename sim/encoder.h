@@ -15,7 +15,9 @@ namespace rehearsal {
 /// schema has no categorical feature `device`.
 class Encoder {
  public:
-  explicit Encoder(const Schema& schema);
+  explicit Encoder(const Schema& schema) : Encoder(schema, schema.n_slots) {}
+  /// Args: n_slots: most places that a decision fills, where those are not the slots of a page.
+  Encoder(const Schema& schema, std::size_t n_slots);
 
   std::size_t n_inputs() const { return names_.size(); }
   /// Names of the inputs, such as "taste_0" or "buyer_type=browser".

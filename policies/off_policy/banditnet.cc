@@ -114,7 +114,7 @@ PolicyPtr make_banditnet(const PluginConfig& config, const PolicyContext& contex
   const auto read = config.read<BanditNetConfig>();
   if (read.baselines.empty()) config.refuse("baselines", "at least one is needed");
   return make_off_policy_learner("banditnet", read.learner, std::make_unique<BanditNet>(read),
-                                 context.schema);
+                                 config, context.schema);
 }
 
 }  // namespace rehearsal

@@ -17,11 +17,13 @@ constexpr int kMostIterations = 200;
 constexpr double kTolerance = 1e-4;  // of a logarithm of odds
 constexpr double kSame = 1e-6;       // of a probability, relative
 
-std::unique_ptr<SlateDistribution> odds(const RequestBatch& requests,
+std::unique_ptr<SlateDistribution> odds(const Choices& choices, const RequestBatch& requests,
                                         const std::vector<double>& strength) {
+  ChoiceColumns columns;
+  choices.read(requests, columns);
   std::vector<double> logits;
-  logits.reserve(requests.module.size());
-  for (const std::uint16_t module : requests.module) logits.push_back(std::log(strength[module]));
+  logits.reserve(columns.id.size());
+  for (const std::uint32_t id : columns.id) logits.push_back(std::log(strength[id]));
   return make_plackett_luce(requests.module_offsets, page_positions(requests), std::move(logits));
 }
 
@@ -34,7 +36,7 @@ void check_shown(const FitContext& context, const NamedPolicy& behavior, const L
     if (!(std::abs(own[k] - logged[k]) <= kSame * logged[k]))
       throw Error(
           ErrorKind::kInput,
-          fmt::format("train {}: '{}' would show user {} the first {} modules of a logged "
+          fmt::format("train {}: '{}' would show user {} the first {} choices of a logged "
                       "page with probability {}, the log says {}: `behavior` must be the "
                       "policy that wrote the log",
                       context.name, behavior.name, pages.user[i], k + 1, own[k], logged[k]));
@@ -73,17 +75,17 @@ Arrays take_part_state(const NamedPolicy& part, const Arrays& state) {
 
 /// By minorisation (equation 30): strength_m = times chosen / sum over steps with m at hand of
 /// 1 / (strength at hand). A module never shown gets half a showing.
-std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_modules) {
-  std::vector<double> chosen(n_modules, 0.5);
+std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_ids) {
+  std::vector<double> chosen(n_ids, 0.5);
   for (std::size_t i = 0; i < pages.size(); ++i)
     for (const std::uint16_t c : pages.of(pages.choice, i)) chosen[pages.eligible_of(i)[c]] += 1;
-  std::vector<double> strength(n_modules, 1.0);
+  std::vector<double> strength(n_ids, 1.0);
   for (int iteration = 0; iteration < kMostIterations; ++iteration) {
-    std::vector<double> exposure(n_modules, 0.0);
+    std::vector<double> exposure(n_ids, 0.0);
     for (std::size_t i = 0; i < pages.size(); ++i) {
-      const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
+      const std::span<const std::uint32_t> eligible = pages.eligible_of(i);
       double at_hand = 0;
-      for (const std::uint16_t module : eligible) at_hand += strength[module];
+      for (const std::uint32_t id : eligible) at_hand += strength[id];
       double inverse = 0;  // summed over the steps so far
       for (const std::uint16_t c : pages.of(pages.choice, i)) {
         inverse += 1 / at_hand;
@@ -96,7 +98,7 @@ std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_mod
           exposure[eligible[c]] += inverse;
     }
     double change = 0;
-    for (std::size_t m = 0; m < n_modules; ++m) {
+    for (std::size_t m = 0; m < n_ids; ++m) {
       if (exposure[m] == 0) continue;
       const double next = chosen[m] / exposure[m];
       change = std::max(change, std::abs(std::log(next / strength[m])));
@@ -107,21 +109,26 @@ std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_mod
   return strength;
 }
 
-void for_each_decision(const FitContext& context, const Schema& schema, const LoggedPages& pages,
-                       const NamedPolicy& behavior, const DecisionBody& body) {
+void for_each_decision(const FitContext& context, const Choices& choices, const Schema& schema,
+                       const LoggedPages& pages, const NamedPolicy& behavior,
+                       const DecisionBody& body) {
   std::vector<double> strength;
-  if (!behavior.policy) strength = fitted_strengths(pages, schema.n_modules());
+  if (!behavior.policy) strength = fitted_strengths(pages, choices.n_ids());
+  Columns columns;
+  columns.candidates =
+      choices.of_items() || (behavior.policy && behavior.policy->reads_candidates());
   std::size_t i = 0;
-  for_each_shard(context.rounds, schema, Columns{}, context.name, context.progress,
-                 [&](const LogBatch& batch) {
-                   const auto slates = behavior.policy
-                                           ? behavior.policy->distribution(batch.requests)
-                                           : odds(batch.requests, strength);
-                   for (std::size_t row = 0; row < batch.size(); ++row, ++i) {
-                     if (behavior.policy) check_shown(context, behavior, pages, i, *slates, row);
-                     body(i, *slates, row);
-                   }
-                 });
+  for_each_shard(
+      context.rounds, schema, columns, context.name, context.progress, [&](const LogBatch& batch) {
+        const auto slates =
+            behavior.policy      ? decide(*behavior.policy, choices.decision(), batch.requests)
+            : choices.of_items() ? odds(choices, items_as_choices(batch.requests), strength)
+                                 : odds(choices, batch.requests, strength);
+        for (std::size_t row = 0; row < batch.size(); ++row, ++i) {
+          if (behavior.policy) check_shown(context, behavior, pages, i, *slates, row);
+          body(i, *slates, row);
+        }
+      });
 }
 
 void behavior_step(const SlateDistribution& slates, std::size_t row,

@@ -28,17 +28,18 @@ NamedPolicy policy_above(const std::string& name, const PluginConfig& given,
 void add_part_state(const NamedPolicy& part, Arrays& state);
 Arrays take_part_state(const NamedPolicy& part, const Arrays& state);
 
-/// Plackett-Luce strengths of the modules that make the log's pages likeliest, whatever the context
-/// (Hunter, Annals of Statistics 2004). Returns: (n_modules).
-std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_modules);
+/// Plackett-Luce strengths of the choices' ids that make the log's pages likeliest, whatever the
+/// context (Hunter, Annals of Statistics 2004). Returns: (n_ids).
+std::vector<double> fitted_strengths(const LoggedPages& pages, std::size_t n_ids);
 
 /// The key of learners that need the whole behaviour policy.
 struct BehaviorConfig {
   std::string behavior;
   void add_to(Fields& fields) {
-    fields.add("behavior", behavior,
-               "policy named before that wrote the log, to know what else it could have shown; "
-               "'': pages with the odds of the modules in the log, whatever the context");
+    fields.add(
+        "behavior", behavior,
+        "policy named before that wrote the log, to know what else it could have shown; "
+        "'': pages with the odds of the modules, or items, in the log, whatever the context");
   }
 };
 
@@ -49,8 +50,9 @@ using DecisionBody =
 /// Args: behavior: null: the log's odds.
 /// Raises: Error(kInput) when `behavior` would have shown a page with another probability than the
 /// log says.
-void for_each_decision(const FitContext& context, const Schema& schema, const LoggedPages& pages,
-                       const NamedPolicy& behavior, const DecisionBody& body);
+void for_each_decision(const FitContext& context, const Choices& choices, const Schema& schema,
+                       const LoggedPages& pages, const NamedPolicy& behavior,
+                       const DecisionBody& body);
 
 /// P(c | s_0 ... s_{k-1}) of every choice under the behaviour policy. Args: slate: what was shown.
 ///       out: (n_choices).

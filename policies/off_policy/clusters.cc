@@ -23,13 +23,37 @@ double added(const Cluster& a, const Cluster& b) {
   return n_a * n_b / (n_a + n_b) * (a.mean - b.mean).squaredNorm();
 }
 
+RowMatrix standardised(const RowMatrixF& rows) {
+  RowMatrix out = rows.cast<double>();
+  const auto n = static_cast<double>(rows.rows());
+  for (Eigen::Index j = 0; j < out.cols(); ++j) {
+    out.col(j).array() -= out.col(j).mean();
+    const double sd = std::sqrt(out.col(j).squaredNorm() / n);
+    if (sd > 1e-6) out.col(j) /= sd;
+  }
+  return out;
+}
+
+/// The centre nearest to each row; the first of equal ones. Args: distance: (n) set to the squares.
+std::vector<std::uint16_t> nearest(const RowMatrix& rows, const RowMatrix& centres,
+                                   Eigen::VectorXd& distance) {
+  std::vector<std::uint16_t> out(static_cast<std::size_t>(rows.rows()));
+  distance.resize(rows.rows());
+  for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+    Eigen::Index best = 0;
+    distance[i] = (centres.rowwise() - rows.row(i)).rowwise().squaredNorm().minCoeff(&best);
+    out[static_cast<std::size_t>(i)] = static_cast<std::uint16_t>(best);
+  }
+  return out;
+}
+
 }  // namespace
 
 void ClusterConfig::add_to(Fields& fields) {
   fields
       .add("clusters", clusters, 1, 65535,
            "how many, where `cluster_of` is empty: modules with alike logistic reward models are "
-           "put together")
+           "put together, items of a list with alike features")
       .add("cluster_of", cluster_of, 0, 65534,
            "the number of each module's cluster, from 0, such as {similar: 0, for_you: 1}; {}: by "
            "their rewards");
@@ -47,6 +71,14 @@ Fields ClusteredConfig::fields() {
 }
 
 void ClusterConfig::check(const PluginConfig& given, const Schema& schema) const {
+  if (decision_of(schema) == Decision::kItems) {
+    if (!cluster_of.empty())
+      given.refuse("cluster_of",
+                   "names modules, and this world's lists are decided item by item: items with "
+                   "alike features are put together, as many as `clusters` says");
+    if (schema.item_features.empty() || schema.items.rows() == 0)
+      given.refuse("clusters", "the items of this schema have no features to be alike in");
+  }
   if (cluster_of.empty()) return;
   std::set<double> numbers;
   for (const auto& [name, number] : cluster_of) {
@@ -66,8 +98,8 @@ void ClusterConfig::check(const PluginConfig& given, const Schema& schema) const
                                            numbers.size(), *numbers.rbegin()));
 }
 
-std::size_t ClusterConfig::n_clusters(std::size_t n_modules) const {
-  if (cluster_of.empty()) return std::min(static_cast<std::size_t>(clusters), n_modules);
+std::size_t ClusterConfig::n_clusters(std::size_t n_ids) const {
+  if (cluster_of.empty()) return std::min(static_cast<std::size_t>(clusters), n_ids);
   std::set<double> numbers;
   for (const auto& [name, number] : cluster_of) numbers.insert(number);
   return numbers.size();
@@ -75,6 +107,8 @@ std::size_t ClusterConfig::n_clusters(std::size_t n_modules) const {
 
 std::vector<std::uint16_t> ClusterConfig::assign(const Schema& schema,
                                                  const RewardModel& rewards) const {
+  if (decision_of(schema) == Decision::kItems)
+    return k_means(standardised(schema.items), n_clusters(schema.n_items));
   if (cluster_of.empty())
     return ward_clusters(rewards.coefficients(), n_clusters(schema.n_modules()));
   std::vector<std::uint16_t> out;
@@ -89,9 +123,9 @@ std::vector<double> cluster_pscores(const Training& training, const Schema& sche
   const LoggedPages& pages = training.pages();
   std::vector<double> out;
   std::vector<double> mu;
-  for_each_decision(training.context(), schema, pages, behavior,
+  for_each_decision(training.context(), training.choices(), schema, pages, behavior,
                     [&](std::size_t i, const SlateDistribution& slates, std::size_t row) {
-                      const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
+                      const std::span<const std::uint32_t> eligible = pages.eligible_of(i);
                       const std::span<const std::uint16_t> choice = pages.of(pages.choice, i);
                       mu.resize(eligible.size());
                       for (std::size_t k = 0; k < choice.size(); ++k) {
@@ -134,6 +168,34 @@ std::vector<std::uint16_t> ward_clusters(const RowMatrix& rows, std::size_t n_cl
   for (std::size_t c = 0; c < clusters.size(); ++c)
     for (const std::uint16_t row : clusters[c].members) out[row] = static_cast<std::uint16_t>(c);
   return out;
+}
+
+std::vector<std::uint16_t> k_means(const RowMatrix& rows, std::size_t n_clusters) {
+  constexpr int kMostPasses = 100;
+  RowMatrix centres = rows.colwise().mean();
+  Eigen::VectorXd distance;
+  std::vector<std::uint16_t> cluster = nearest(rows, centres, distance);
+  for (Eigen::Index k = 0; k < static_cast<Eigen::Index>(n_clusters); ++k) {
+    Eigen::Index farthest = 0;
+    if (distance.maxCoeff(&farthest) == 0 && k > 0) break;
+    centres.conservativeResize(k + 1, rows.cols());
+    centres.row(k) = rows.row(farthest);
+    cluster = nearest(rows, centres, distance);
+  }
+  for (int pass = 0; pass < kMostPasses; ++pass) {
+    RowMatrix sums = RowMatrix::Zero(centres.rows(), centres.cols());
+    Eigen::VectorXd n = Eigen::VectorXd::Zero(centres.rows());
+    for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+      sums.row(cluster[static_cast<std::size_t>(i)]) += rows.row(i);
+      n[cluster[static_cast<std::size_t>(i)]] += 1;
+    }
+    for (Eigen::Index k = 0; k < centres.rows(); ++k)
+      if (n[k] > 0) centres.row(k) = sums.row(k) / n[k];
+    const std::vector<std::uint16_t> before = std::move(cluster);
+    cluster = nearest(rows, centres, distance);
+    if (cluster == before) break;
+  }
+  return cluster;
 }
 
 }  // namespace rehearsal

@@ -14,7 +14,9 @@ struct DrGradientConfig {
   Fields fields() {
     Fields fields = learner.fields();
     weighting.add_to(fields);
-    fields.add("l2", l2, 0, 1e12, "penalty of the reward model, a logistic regression");
+    fields.add("l2", l2, 0, 1e12,
+               "penalty of the reward model, a logistic regression; of a list: the decoupled "
+               "decay of its weights");
     return fields;
   }
 };
@@ -79,7 +81,7 @@ FieldDescriptions describe_dr_gradient() { return describe_fields<DrGradientConf
 PolicyPtr make_dr_gradient(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<DrGradientConfig>();
   return make_off_policy_learner("dr_gradient", read.learner, std::make_unique<DrGradient>(read),
-                                 context.schema);
+                                 config, context.schema);
 }
 
 }  // namespace rehearsal

@@ -52,7 +52,8 @@ FieldDescriptions describe_ips_gradient() { return describe_fields<IpsGradientCo
 PolicyPtr make_ips_gradient(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<IpsGradientConfig>();
   return make_off_policy_learner("ips_gradient", read.learner,
-                                 std::make_unique<IpsGradient>(read.weighting), context.schema);
+                                 std::make_unique<IpsGradient>(read.weighting), config,
+                                 context.schema);
 }
 
 }  // namespace rehearsal

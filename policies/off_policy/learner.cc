@@ -29,12 +29,6 @@ RowMatrix rows_of(const LoggedPages& pages, std::span<const std::uint32_t> rows)
   return inputs;
 }
 
-void take_eligible(std::span<const std::uint16_t> eligible, const double* all,
-                   std::vector<double>& out) {
-  out.resize(eligible.size());
-  for (std::size_t c = 0; c < eligible.size(); ++c) out[c] = all[eligible[c]];
-}
-
 /// Adam (Kingma and Ba, ICLR 2015) with decoupled decay (Loshchilov and Hutter, ICLR 2019), uphill.
 class LearnerAdam {
  public:
@@ -59,6 +53,16 @@ class LearnerAdam {
   int n_steps_ = 0;
 };
 
+/// log pi(page) of every page alike: what was shown, however it was liked.
+class Shown final : public PageObjective {
+ public:
+  void gradient(const LoggedPages& pages, std::size_t i, std::span<const double> logits, int,
+                std::span<double> gradient) const override {
+    const std::vector<double> slopes(pages.n_shown(i), 1.0);
+    add_step_gradients(logits, pages.of(pages.choice, i), slopes, gradient);
+  }
+};
+
 std::vector<std::uint32_t> page_order(std::size_t n, const Rng& rng, int epoch) {
   std::vector<std::uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0u);
@@ -70,19 +74,19 @@ std::vector<std::uint32_t> page_order(std::size_t n, const Rng& rng, int epoch) 
 }
 
 /// Plackett-Luce pages from learnt logits.
-class OffPolicyLearner final : public Policy {
+class OffPolicyLearner final : public ChoicePolicy {
  public:
   OffPolicyLearner(std::string type, LearnerConfig config,
                    std::unique_ptr<const LearningMethod> method, const Schema& schema,
                    NamedPolicy fallback)
-      : type_(std::move(type)),
+      : ChoicePolicy(schema, config.choices),
+        type_(std::move(type)),
         fallback_(std::move(fallback)),
         config_(std::move(config)),
         method_(std::move(method)),
-        schema_(schema),
-        encoder_(schema) {
-    spec_.n_inputs = static_cast<std::int64_t>(encoder_.n_inputs());
-    spec_.n_modules = static_cast<std::int64_t>(schema.n_modules());
+        schema_(schema) {
+    spec_.n_inputs = static_cast<std::int64_t>(choices().encoder().n_inputs());
+    spec_.n_modules = static_cast<std::int64_t>(choices().n_outputs());
     spec_.hidden = config_.hidden;
   }
 
@@ -90,26 +94,13 @@ class OffPolicyLearner final : public Policy {
     return falls_back_ ? fallback_.policy->deterministic() : config_.serve == "greedy";
   }
 
-  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    if (falls_back_) return fallback_.policy->distribution(requests);
-    if (scorer_ == nullptr) refuse_untrained(type_);
-    RowMatrixF logits;
-    scorer_->logits(requests, logits);
-    std::vector<double> scores;
-    scores.reserve(requests.module.size());
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      for (const std::uint16_t module : requests.eligible(i))
-        scores.push_back(logits(static_cast<Eigen::Index>(i), module));
-    if (deterministic()) return order_by_score(requests, std::move(scores));
-    return make_plackett_luce(requests.module_offsets, page_positions(requests), std::move(scores));
-  }
-
   void fit(const FitContext& context) override {
     const LoggedPages pages =
-        read_logged_pages(context, schema_, encoder_, config_.reward == "purchase");
-    const Training training(context, config_, pages, schema_.n_modules());
+        read_logged_pages(context, schema_, choices(), config_.reward == "purchase");
+    const Training training(context, config_, pages, &choices(), choices().n_outputs());
     const Learnt learnt = method_->learn(training);
     Arrays state = scorer_state(learnt.network.weights(), pages.scale);
+    choices().add_to(state, pages.own);
     if (fallback_.policy) state[kImproved] = {{1}, {learnt.improved ? 1.0 : 0.0}};
     set_state(state);
   }
@@ -124,20 +115,34 @@ class OffPolicyLearner final : public Policy {
     return all;
   }
   void set_state(const Arrays& state) override {
-    scorer_ = std::make_unique<ContextScorer>(encoder_, spec_, state);
+    auto scorer = std::make_unique<ContextScorer>(choices().encoder(), spec_, state);
+    own_ = choices().own_scale(state);
+    scorer_ = std::move(scorer);
     falls_back_ = fallback_.policy && state_array(state, kImproved, {1}).values[0] == 0;
     state_ = take_part_state(fallback_, state);
   }
 
  private:
+  const Policy* stand_in() const override { return falls_back_ ? fallback_.policy.get() : nullptr; }
+
+  std::unique_ptr<SlateDistribution> choose(const RequestBatch& decisions) const override {
+    if (scorer_ == nullptr) refuse_untrained(type_);
+    RowMatrixF outputs;
+    scorer_->logits(decisions, outputs);
+    std::vector<double> scores = choices().scores(decisions, own_, outputs);
+    if (deterministic()) return order_by_score(decisions, std::move(scores));
+    return make_plackett_luce(decisions.module_offsets, page_positions(decisions),
+                              std::move(scores));
+  }
+
   std::string type_;
   NamedPolicy fallback_;
   bool falls_back_ = false;
   LearnerConfig config_;
   std::unique_ptr<const LearningMethod> method_;
   const Schema& schema_;
-  Encoder encoder_;
   ModuleNetworkSpec spec_;
+  InputScale own_;
   Arrays state_;
   std::unique_ptr<const ContextScorer> scorer_;
 };
@@ -152,9 +157,11 @@ Fields LearnerConfig::fields() {
 }
 
 Fields LearnerConfig::training_fields() {
-  return Fields()
-      .choice("reward", reward, {"click", "purchase"}, "what a shown module is worth 1 for")
-      .add("hidden", hidden, 1, 4096, "widths of ReLU layers; []: linear in the inputs")
+  Fields fields;
+  fields.choice("reward", reward, {"click", "purchase"},
+                "what a shown module, or item of a list, is worth 1 for");
+  choices.add_to(fields);
+  return fields.add("hidden", hidden, 1, 4096, "widths of ReLU layers; []: linear in the inputs")
       .add("steps", steps, 1, 1000000,
            "batches to learn from; the log is passed as often as needed")
       .add("batch", batch, 1, 65536, "pages a step")
@@ -163,15 +170,25 @@ Fields LearnerConfig::training_fields() {
 }
 
 ScoreNetwork Training::start() const {
-  return ScoreNetwork(static_cast<std::size_t>(pages_.inputs.cols()), config_.hidden, n_modules_,
+  return ScoreNetwork(static_cast<std::size_t>(pages_.inputs.cols()), config_.hidden, n_outputs_,
                       context_.rng);
 }
 
 ScoreNetwork Training::behavior_start() const {
   ScoreNetwork network = start();
-  const std::vector<double> strengths = fitted_strengths(pages_, n_modules_);
   const std::span<double> bias = network.output_bias();
-  for (std::size_t m = 0; m < n_modules_; ++m) bias[m] = std::log(strengths[m]);
+  if (choices_ != nullptr && !choices_->by_id()) {
+    LoggedPages bare = pages_;
+    bare.inputs.resize(bare.inputs.rows(), 0);
+    ScoreNetwork odds(0, {}, n_outputs_, context_.rng);
+    Shown objective;
+    on(bare).ascend(objective, odds);
+    std::copy(odds.output_bias().begin(), odds.output_bias().end(), bias.begin());
+    return network;
+  }
+  const std::size_t n_ids = choices_ == nullptr ? n_outputs_ : choices_->n_ids();
+  const std::vector<double> strengths = fitted_strengths(pages_, n_ids);
+  for (std::size_t m = 0; m < n_ids; ++m) bias[m] = std::log(strengths[m]);
   return network;
 }
 
@@ -194,11 +211,10 @@ void Training::ascend(PageObjective& objective, ScoreNetwork& network) const {
       RowMatrix gradient = RowMatrix::Zero(all.rows(), all.cols());
       for (std::size_t r = 0; r < rows.size(); ++r) {
         const auto row = static_cast<Eigen::Index>(r);
-        const std::span<const std::uint16_t> eligible = pages_.eligible_of(rows[r]);
-        take_eligible(eligible, all.row(row).data(), logits);
-        own.assign(eligible.size(), 0.0);
+        pages_.take_logits(rows[r], all.row(row).data(), logits);
+        own.assign(logits.size(), 0.0);
         objective.gradient(pages_, rows[r], logits, epoch, own);
-        for (std::size_t c = 0; c < eligible.size(); ++c) gradient(row, eligible[c]) = own[c];
+        pages_.add_gradient(rows[r], own, gradient.row(row).data());
       }
       gradient /= static_cast<double>(rows.size());
       const double rate = config_.learning_rate * (1 - static_cast<double>(step) / n_steps);
@@ -218,24 +234,31 @@ void Training::check_finite(const ScoreNetwork& network) const {
                                            std::to_string(config_.learning_rate) + " is too large");
 }
 
-void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
-                   const std::function<void(std::size_t, std::span<const double>)>& body) {
-  std::vector<double> logits;
+void for_each_output(const LoggedPages& pages, ScoreNetwork& network,
+                     const std::function<void(std::size_t, const double*)>& body) {
   const Eigen::Index n = pages.inputs.rows();
   for (Eigen::Index first = 0; first < n; first += kBlock) {
     const RowMatrix& all =
         network.forward(pages.inputs.middleRows(first, std::min(kBlock, n - first)).cast<double>());
-    for (Eigen::Index r = 0; r < all.rows(); ++r) {
-      const auto i = static_cast<std::size_t>(first + r);
-      take_eligible(pages.eligible_of(i), all.row(r).data(), logits);
-      body(i, logits);
-    }
+    for (Eigen::Index r = 0; r < all.rows(); ++r)
+      body(static_cast<std::size_t>(first + r), all.row(r).data());
   }
+}
+
+void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
+                   const std::function<void(std::size_t, std::span<const double>)>& body) {
+  std::vector<double> logits;
+  for_each_output(pages, network, [&](std::size_t i, const double* outputs) {
+    pages.take_logits(i, outputs, logits);
+    body(i, logits);
+  });
 }
 
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema, NamedPolicy fallback) {
+                                                const PluginConfig& given, const Schema& schema,
+                                                NamedPolicy fallback) {
+  config.choices.check(given, schema);
   return std::make_unique<OffPolicyLearner>(std::move(type), std::move(config), std::move(method),
                                             schema, std::move(fallback));
 }

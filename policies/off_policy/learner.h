@@ -30,6 +30,7 @@ class PageObjective {
 /// Keys that every learner has.
 struct LearnerConfig {
   std::string reward = "click";
+  ChoiceConfig choices;
   std::vector<std::int64_t> hidden;
   std::int64_t steps = 4000;
   std::int64_t batch = 256;
@@ -46,23 +47,33 @@ struct LearnerConfig {
 /// One training: the pages, and how a model climbs an objective.
 class Training {
  public:
+  /// Args: choices: of the pages; null: each has an output of its own.
   Training(const FitContext& context, const LearnerConfig& config, const LoggedPages& pages,
-           std::size_t n_modules)
-      : context_(context), config_(config), pages_(pages), n_modules_(n_modules) {}
+           const Choices* choices, std::size_t n_outputs)
+      : context_(context),
+        config_(config),
+        pages_(pages),
+        choices_(choices),
+        n_outputs_(n_outputs) {}
 
   const LoggedPages& pages() const { return pages_; }
   const FitContext& context() const { return context_; }
-  std::size_t n_modules() const { return n_modules_; }
-  /// The same training on other pages, which must outlive it.
-  Training on(const LoggedPages& pages) const { return on(pages, n_modules_); }
-  /// The same, with a model of so many outputs: what "modules" are on those pages.
+  const LearnerConfig& config() const { return config_; }
+  std::size_t n_outputs() const { return n_outputs_; }
+  const Choices& choices() const { return *choices_; }
+  /// The same training on other pages of the same choices, which must outlive it.
+  Training on(const LoggedPages& pages) const {
+    return Training(context_, config_, pages, choices_, n_outputs_);
+  }
+  /// The same on pages that choose among so many outputs.
   Training on(const LoggedPages& pages, std::size_t n_outputs) const {
-    return Training(context_, config_, pages, n_outputs);
+    return Training(context_, config_, pages, nullptr, n_outputs);
   }
   /// An untrained model: every page equally likely.
   ScoreNetwork start() const;
-  /// The same, its modules' odds those of the log (fitted_strengths): pages as they are shown
-  /// today, on average.
+  /// The same, its choices' odds those of the log: pages as they are shown today, on average. By
+  /// fitted_strengths() where each choice has an output of its own, else those that a Plackett-Luce
+  /// law of the choices' vectors, whatever the request, makes likeliest.
   ScoreNetwork behavior_start() const;
   /// Ascends by Adam with decoupled decay in config.steps steps, the rate falling linearly to 0.
   /// Raises: Error(kRuntime) when a parameter stops being finite.
@@ -74,7 +85,8 @@ class Training {
   const FitContext& context_;
   const LearnerConfig& config_;
   const LoggedPages& pages_;
-  std::size_t n_modules_;
+  const Choices* choices_;
+  std::size_t n_outputs_;
 };
 
 struct Learnt {
@@ -89,14 +101,18 @@ class LearningMethod {
   virtual Learnt learn(const Training& training) const = 0;
 };
 
+/// Calls body(i, outputs) for every page, outputs those of the network as it stands.
+void for_each_output(const LoggedPages& pages, ScoreNetwork& network,
+                     const std::function<void(std::size_t, const double*)>& body);
 /// Calls body(i, logits) for every page, logits (n_eligible) of the network as it stands.
 void for_each_page(const LoggedPages& pages, ScoreNetwork& network,
                    const std::function<void(std::size_t, std::span<const double>)>& body);
 
-/// A policy that learns by `method`. Args: fallback: who decides where nothing better was found;
-/// null: the model all the same.
+/// A policy that learns by `method`. Args: given: the policy's mapping, for messages.
+///       fallback: who decides where nothing better was found; null: the model all the same.
 std::unique_ptr<Policy> make_off_policy_learner(std::string type, LearnerConfig config,
                                                 std::unique_ptr<const LearningMethod> method,
-                                                const Schema& schema, NamedPolicy fallback = {});
+                                                const PluginConfig& given, const Schema& schema,
+                                                NamedPolicy fallback = {});
 
 }  // namespace rehearsal

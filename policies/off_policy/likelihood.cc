@@ -117,7 +117,8 @@ FieldDescriptions describe_weighted_likelihood() {
 PolicyPtr make_weighted_likelihood(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<WeightedLikelihoodConfig>();
   return make_off_policy_learner("weighted_likelihood", read.learner,
-                                 std::make_unique<WeightedLikelihood>(read), context.schema);
+                                 std::make_unique<WeightedLikelihood>(read), config,
+                                 context.schema);
 }
 
 FieldDescriptions describe_top_k_gradient() { return describe_fields<TopKConfig>(); }
@@ -125,7 +126,7 @@ FieldDescriptions describe_top_k_gradient() { return describe_fields<TopKConfig>
 PolicyPtr make_top_k_gradient(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<TopKConfig>();
   return make_off_policy_learner("top_k_gradient", read.learner,
-                                 std::make_unique<TopKGradient>(read), context.schema);
+                                 std::make_unique<TopKGradient>(read), config, context.schema);
 }
 
 }  // namespace rehearsal

@@ -21,8 +21,8 @@ void add_choices(const LogBatch& batch, std::size_t i, LoggedPages& pages) {
                                          ", which was not eligible");
     pages.choice.push_back(static_cast<std::uint16_t>(found - eligible.begin()));
   }
-  pages.eligible.insert(pages.eligible.end(), eligible.begin(), eligible.end());
-  pages.eligible_offsets.push_back(static_cast<std::uint32_t>(pages.eligible.size()));
+  pages.eligible_offsets.push_back(pages.eligible_offsets.back() +
+                                   static_cast<std::uint32_t>(eligible.size()));
 }
 
 void add_slots(const LogBatch& batch, std::size_t i, const Encoder& encoder,
@@ -54,16 +54,38 @@ InputScale scale_of(const RowMatrixF& inputs) {
 
 }  // namespace
 
+void LoggedPages::take_logits(std::size_t i, const double* outputs,
+                              std::vector<double>& out) const {
+  out.resize(n_eligible(i));
+  for (std::size_t c = 0, at = eligible_offsets[i]; c < out.size(); ++c, ++at)
+    out[c] = rows.vectors == nullptr ? outputs[eligible[at]]
+                                     : rows.vectors->times(rows.of(at, eligible[at]), outputs);
+}
+
+void LoggedPages::add_gradient(std::size_t i, std::span<const double> of_logits,
+                               double* outputs) const {
+  for (std::size_t c = 0, at = eligible_offsets[i]; c < of_logits.size(); ++c, ++at)
+    if (rows.vectors == nullptr)
+      outputs[eligible[at]] += of_logits[c];
+    else
+      rows.vectors->add_times(rows.of(at, eligible[at]), of_logits[c], outputs);
+}
+
 LoggedPages gather(const LoggedPages& pages, std::span<const std::uint32_t> rows) {
   LoggedPages out;
   out.inputs.resize(static_cast<Eigen::Index>(rows.size()), pages.inputs.cols());
   out.scale = pages.scale;
+  out.own = pages.own;
+  out.rows.vectors = pages.rows.vectors;
   const auto append = [](auto& to, auto from) { to.insert(to.end(), from.begin(), from.end()); };
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::uint32_t i = rows[r];
     out.user.push_back(pages.user[i]);
     out.inputs.row(static_cast<Eigen::Index>(r)) = pages.inputs.row(static_cast<Eigen::Index>(i));
     append(out.eligible, pages.eligible_of(i));
+    if (!pages.rows.row.empty())
+      append(out.rows.row,
+             std::span(pages.rows.row).subspan(pages.eligible_offsets[i], pages.n_eligible(i)));
     append(out.choice, pages.of(pages.choice, i));
     append(out.position, pages.of(pages.position, i));
     append(out.reward, pages.of(pages.reward, i));
@@ -76,11 +98,13 @@ LoggedPages gather(const LoggedPages& pages, std::span<const std::uint32_t> rows
 }
 
 LoggedPages read_logged_pages(const FitContext& context, const Schema& schema,
-                              const Encoder& encoder, bool purchases) {
+                              const Choices& choices, bool purchases) {
   LoggedPages pages;
+  ChoiceColumns columns;
+  const Encoder& encoder = choices.encoder();
   std::vector<float> inputs;
   const std::size_t d = encoder.n_inputs();
-  for_each_shard(
+  choices.for_each_shard(
       context.rounds, schema, Columns{}, context.name, context.progress,
       [&](const LogBatch& batch) {
         const std::size_t n_slots = batch.pages.module.size();
@@ -90,6 +114,7 @@ LoggedPages read_logged_pages(const FitContext& context, const Schema& schema,
                                              ": the log has no propensities (pscore_cascade, "
                                              "pscore_item_position), which this learner weighs by");
         const std::vector<std::uint8_t>& events = events_of(batch, purchases);
+        choices.read(batch.requests, columns);
         for (std::size_t i = 0; i < batch.size(); ++i) {
           pages.user.push_back(batch.requests.user[i]);
           add_choices(batch, i, pages);
@@ -103,6 +128,9 @@ LoggedPages read_logged_pages(const FitContext& context, const Schema& schema,
                 "train " + context.name + ": the log has no pages to learn from");
   pages.inputs = Eigen::Map<const RowMatrixF>(
       inputs.data(), static_cast<Eigen::Index>(pages.size()), static_cast<Eigen::Index>(d));
+  pages.own = choices.own_scale(columns);
+  pages.rows = choices.rows(columns, pages.own);
+  pages.eligible = std::move(columns.id);
   pages.scale = scale_of(pages.inputs);
   for (Eigen::Index i = 0; i < pages.inputs.rows(); ++i)
     pages.scale.apply({pages.inputs.row(i).data(), d});

@@ -47,7 +47,7 @@ class MipsObjective final : public PageObjective {
 
  private:
   bool alike(const LoggedPages& pages, std::size_t i, std::size_t c, std::size_t shown) const {
-    const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
+    const std::span<const std::uint32_t> eligible = pages.eligible_of(i);
     return cluster_of_[eligible[c]] == cluster_of_[eligible[shown]];
   }
 
@@ -95,7 +95,7 @@ PolicyPtr make_mips_gradient(const PluginConfig& config, const PolicyContext& co
   const NamedPolicy behavior = policy_above(read.behavior.behavior, config, context);
   return make_off_policy_learner("mips_gradient", read.learner,
                                  std::make_unique<MipsGradient>(read, behavior, context.schema),
-                                 context.schema, behavior);
+                                 config, context.schema, behavior);
 }
 
 }  // namespace rehearsal

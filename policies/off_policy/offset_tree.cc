@@ -46,9 +46,10 @@ class BinaryTree {
   const Node& inner(std::size_t node) const { return nodes_[node - n_modules_]; }
 
   /// Who wins below a leaf: itself, where it is eligible. Args: winners: (n_nodes) set.
-  void start(std::span<const std::uint16_t> eligible, std::span<std::uint16_t> winners) const {
+  void start(std::span<const std::uint32_t> eligible, std::span<std::uint16_t> winners) const {
     std::fill(winners.begin(), winners.end(), kNone);
-    for (const std::uint16_t module : eligible) winners[module] = module;
+    for (const std::uint32_t module : eligible)
+      winners[module] = static_cast<std::uint16_t>(module);
   }
   /// Who wins below the nodes of a level. Args: scores: of the level, above 0: the left one.
   template <class Number>
@@ -129,7 +130,7 @@ class OffsetTree final : public NetworkPolicy {
   Fitted learn(const Training& training) const override {
     const LoggedPages& pages = training.pages();
     std::vector<double> mu(pages.eligible.size());
-    for_each_decision(training.context(), schema(), pages, behavior(),
+    for_each_decision(training.context(), choices(), schema(), pages, behavior(),
                       [&](std::size_t i, const SlateDistribution& slates, std::size_t row) {
                         if (pages.n_shown(i) == 0) return;
                         behavior_step(slates, row, {}, 0,
@@ -171,8 +172,8 @@ class OffsetTree final : public NetworkPolicy {
     std::vector<std::uint32_t> rows;
     for (std::uint32_t i = 0; i < pages.size(); ++i) {
       if (pages.n_shown(i) == 0) continue;
-      const std::span<const std::uint16_t> eligible = pages.eligible_of(i);
-      const std::uint16_t shown = eligible[pages.of(pages.choice, i)[0]];
+      const std::span<const std::uint32_t> eligible = pages.eligible_of(i);
+      const auto shown = static_cast<std::uint16_t>(eligible[pages.of(pages.choice, i)[0]]);
       const std::uint16_t* winner = winners.data() + i * tree_.n_nodes();
       for (const std::size_t node : tree_.levels()[level]) {
         const std::uint16_t left = winner[tree_.inner(node).left];
@@ -186,7 +187,7 @@ class OffsetTree final : public NetworkPolicy {
         rows.push_back(i);
         out.left.push_back(example.shown_is_better == (shown == left) ? 1 : 0);
         out.importance.push_back(example.importance);
-        out.pages.eligible.push_back(static_cast<std::uint16_t>(tree_.inner(node).index));
+        out.pages.eligible.push_back(static_cast<std::uint32_t>(tree_.inner(node).index));
         out.pages.eligible_offsets.push_back(static_cast<std::uint32_t>(out.pages.eligible.size()));
       }
     }
@@ -206,7 +207,7 @@ class OffsetTree final : public NetworkPolicy {
     all.slot_offsets.assign(pages.size() + 1, 0);
     for (std::size_t i = 0; i < pages.size(); ++i) {
       for (std::size_t node = 0; node < n_outputs; ++node)
-        all.eligible.push_back(static_cast<std::uint16_t>(node));
+        all.eligible.push_back(static_cast<std::uint32_t>(node));
       all.eligible_offsets.push_back(static_cast<std::uint32_t>(all.eligible.size()));
     }
     for_each_page(all, network, [&](std::size_t i, std::span<const double> scores) {
@@ -214,15 +215,14 @@ class OffsetTree final : public NetworkPolicy {
     });
   }
 
-  ListedSlates decide(const Outputs& outputs) const override {
+  ListedSlates page(const Outputs& outputs) const override {
     if (outputs.n_positions == 0) return {{{}, 1.0}};
     std::vector<std::uint16_t> winners(tree_.n_nodes());
-    tree_.start(outputs.eligible, winners);
+    tree_.start(outputs.ids, winners);
     for (std::size_t level = 0; level < tree_.levels().size(); ++level)
       tree_.raise(level, outputs.networks[level], winners);
-    const auto at =
-        std::find(outputs.eligible.begin(), outputs.eligible.end(), winners[tree_.root()]);
-    return {{{static_cast<std::uint16_t>(at - outputs.eligible.begin())}, 1.0}};
+    const auto at = std::find(outputs.ids.begin(), outputs.ids.end(), winners[tree_.root()]);
+    return {{{static_cast<std::uint16_t>(at - outputs.ids.begin())}, 1.0}};
   }
 
   bool half_;
@@ -239,7 +239,13 @@ FieldDescriptions describe_offset_tree() { return describe_fields<OffsetTreeConf
 
 PolicyPtr make_offset_tree(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<OffsetTreeConfig>();
+  if (decision_of(context.schema) == Decision::kItems)
+    config.refuse(
+        "type",
+        "offset_tree compares modules in a tree of them all, and the candidates of a list "
+        "are others each time; lists: ips_gradient, dr_gradient, pl_rank and others");
   check_one_decision(config, context.schema, "offset_tree");
+  read.learner.choices.check(config, context.schema);
   return std::make_unique<OffsetTree>(read, policy_above(read.behavior.behavior, config, context),
                                       context.schema, BinaryTree(context.schema.n_modules()));
 }

@@ -37,38 +37,56 @@ class SquaredError final : public PageObjective {
   std::vector<double> targets_;
 };
 
-/// A value of every (slot, module), regressed on what the pseudo-inverse says each adds to a page;
-/// pages take the best module left, slot by slot.
+/// The vectors of choices at each slot: slot k weighs outputs k * n_outputs on by them. Row
+/// k * n_rows + r is that of row r.
+ChoiceVectors in_slots(const ChoiceVectors& vectors, std::size_t n_slots) {
+  ChoiceVectors out;
+  out.n_outputs = n_slots * vectors.n_outputs;
+  for (std::size_t k = 0; k < n_slots; ++k)
+    for (std::size_t row = 0; row < vectors.size(); ++row) {
+      for (std::size_t e = vectors.offsets[row]; e < vectors.offsets[row + 1]; ++e)
+        out.add(k * vectors.n_outputs + vectors.output[e], vectors.value[e]);
+      out.end_row();
+    }
+  return out;
+}
+
+/// A value of every (slot, choice), regressed on what the pseudo-inverse says each adds to a page;
+/// pages take the best choice left, slot by slot.
 class PiOpt final : public NetworkPolicy {
  public:
-  PiOpt(const LearnerConfig& config, NamedPolicy behavior, const Schema& schema)
-      : NetworkPolicy("pi_opt", config, std::move(behavior), schema,
-                      {{"slots", schema.n_slots * schema.n_modules()}}) {}
+  PiOpt(const LearnerConfig& config, NamedPolicy behavior, const Schema& schema,
+        std::size_t n_outputs)
+      : NetworkPolicy("pi_opt", config, std::move(behavior), schema, {{"slots", n_outputs}}) {}
 
   bool deterministic() const override { return true; }
 
  private:
   Fitted learn(const Training& training) const override {
     const LoggedPages& pages = training.pages();
-    const std::size_t n_modules = training.n_modules();
-    LoggedPages slots;  // "modules" are slot * n_modules + module
+    const std::size_t n_slots = choices().encoder().n_slots();
+    const std::size_t n_rows = pages.rows.vectors->size();
+    LoggedPages slots;  // its choices are rows of in_slots()
+    slots.rows.vectors =
+        std::make_shared<const ChoiceVectors>(in_slots(*pages.rows.vectors, n_slots));
     slots.inputs = pages.inputs;
     slots.scale = pages.scale;
     slots.slot_offsets.assign(pages.size() + 1, 0);
     std::vector<double> targets;
     PseudoInverseCache inverses;
     for_each_decision(
-        training.context(), schema(), pages, behavior(),
+        training.context(), choices(), schema(), pages, behavior(),
         [&](std::size_t i, const SlateDistribution& slates, std::size_t row) {
           const auto inverse = inverses.get(slates, row);
           if (inverse == nullptr) refuse(training);
           for (const double target : slot_targets(pages, i, *inverse)) targets.push_back(target);
           for (std::size_t k = 0; k < pages.n_shown(i); ++k)
-            for (const std::uint16_t module : pages.eligible_of(i))
-              slots.eligible.push_back(static_cast<std::uint16_t>(k * n_modules + module));
+            for (std::size_t c = pages.eligible_offsets[i]; c < pages.eligible_offsets[i + 1]; ++c)
+              slots.eligible.push_back(
+                  static_cast<std::uint32_t>(k * n_rows + pages.rows.of(c, pages.eligible[c])));
           slots.eligible_offsets.push_back(static_cast<std::uint32_t>(slots.eligible.size()));
         });
-    const Training regression = training.on(slots, schema().n_slots * n_modules);
+    const Training regression = training.on(slots, n_slots * training.n_outputs());
     ScoreNetwork network = regression.start();
     SquaredError objective(std::move(targets));
     regression.ascend(objective, network);
@@ -83,16 +101,18 @@ class PiOpt final : public NetworkPolicy {
                     (behavior().policy ? "'" + behavior().name + "'" : "pages of so many orders"));
   }
 
-  ListedSlates decide(const Outputs& outputs) const override {
+  ListedSlates page(const Outputs& outputs) const override {
     std::vector<std::uint16_t> page;
     for (std::size_t k = 0; k < outputs.n_positions; ++k) {
-      const float* values = outputs.networks[0].data() + k * schema().n_modules();
       std::uint16_t best = 0;
+      float most = 0;
       bool any = false;
-      for (std::uint16_t c = 0; c < outputs.eligible.size(); ++c) {
+      for (std::uint16_t c = 0; c < outputs.ids.size(); ++c) {
         if (std::find(page.begin(), page.end(), c) != page.end()) continue;
-        if (any && values[outputs.eligible[c]] <= values[outputs.eligible[best]]) continue;
+        const float value = outputs.value(0, c, k * choices().n_outputs());
+        if (any && value <= most) continue;
         best = c;
+        most = value;
         any = true;
       }
       page.push_back(best);
@@ -122,12 +142,17 @@ FieldDescriptions describe_pi_opt() { return describe_fields<PiOptConfig>(); }
 
 PolicyPtr make_pi_opt(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<PiOptConfig>();
-  if (context.schema.n_slots * context.schema.n_modules() > kMostOutputs)
-    config.refuse("type", "pi_opt learns a value for each slot and module, and " +
-                              std::to_string(context.schema.n_slots * context.schema.n_modules()) +
-                              " are more than " + std::to_string(kMostOutputs));
-  return std::make_unique<PiOpt>(
-      read.learner, policy_above(read.behavior.behavior, config, context), context.schema);
+  read.learner.choices.check(config, context.schema);
+  const Choices choices(context.schema, read.learner.choices);
+  const std::size_t n_outputs = choices.encoder().n_slots() * choices.n_outputs();
+  if (n_outputs > kMostOutputs)
+    config.refuse("type",
+                  "pi_opt learns a value for each place and module, or what an item is "
+                  "known by, and " +
+                      std::to_string(n_outputs) + " are more than " + std::to_string(kMostOutputs));
+  return std::make_unique<PiOpt>(read.learner,
+                                 policy_above(read.behavior.behavior, config, context),
+                                 context.schema, n_outputs);
 }
 
 }  // namespace rehearsal

@@ -89,7 +89,8 @@ class PlRank final : public LearningMethod {
 
   Learnt learn(const Training& training) const override {
     ScoreNetwork network = training.start();
-    PlRankObjective objective(config_, estimate_examination(training.context().rounds),
+    PlRankObjective objective(config_,
+                              estimate_examination(training.context().rounds, training.choices()),
                               training.context().rng);
     training.ascend(objective, network);
     return {network};
@@ -105,7 +106,7 @@ FieldDescriptions describe_pl_rank() { return describe_fields<PlRankConfig>(); }
 
 PolicyPtr make_pl_rank(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<PlRankConfig>();
-  return make_off_policy_learner("pl_rank", read.learner, std::make_unique<PlRank>(read),
+  return make_off_policy_learner("pl_rank", read.learner, std::make_unique<PlRank>(read), config,
                                  context.schema);
 }
 

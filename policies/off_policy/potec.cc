@@ -12,7 +12,7 @@ namespace rehearsal {
 
 namespace {
 
-const std::string kClusterOf = "cluster_of";  // (n_modules) of a saved state
+const std::string kClusterOf = "cluster_of";  // (n_ids) of a saved state
 
 /// Less the mean of its own cluster.
 void center(std::span<const std::uint16_t> cluster, std::span<double> values) {
@@ -36,7 +36,7 @@ void center(std::span<const std::uint16_t> cluster, std::span<double> values) {
 std::vector<std::uint16_t> clusters_at(const LoggedPages& pages, std::size_t i,
                                        const std::vector<std::uint16_t>& cluster_of) {
   std::vector<std::uint16_t> out;
-  for (const std::uint16_t module : pages.eligible_of(i)) out.push_back(cluster_of[module]);
+  for (const std::uint32_t id : pages.eligible_of(i)) out.push_back(cluster_of[id]);
   return out;
 }
 
@@ -100,10 +100,11 @@ std::vector<double> second_stage(const LoggedPages& pages, ScoreNetwork& within,
 
 class Potec final : public NetworkPolicy {
  public:
-  Potec(const ClusteredConfig& config, NamedPolicy behavior, const Schema& schema)
+  Potec(const ClusteredConfig& config, NamedPolicy behavior, const Schema& schema,
+        const Choices& choices)
       : NetworkPolicy("potec", config.learner, std::move(behavior), schema,
-                      {{"cluster", config.clusters.n_clusters(schema.n_modules())},
-                       {"within", schema.n_modules()}}),
+                      {{"cluster", config.clusters.n_clusters(choices.n_ids())},
+                       {"within", choices.n_outputs()}}),
         potec_(config) {}
 
   bool deterministic() const override { return config().serve == "greedy"; }
@@ -120,7 +121,7 @@ class Potec final : public NetworkPolicy {
         cluster_pages(training.pages(), second_stage(training.pages(), within, rewards, cluster_of),
                       cluster_of, cluster_pscores(training, schema(), behavior(), cluster_of));
     const Training first =
-        training.on(clusters.pages, potec_.clusters.n_clusters(training.n_modules()));
+        training.on(clusters.pages, potec_.clusters.n_clusters(choices().n_ids()));
     const auto objective = dr_objective(
         cap, [&](const LoggedPages& pages, std::size_t i, std::size_t, std::span<double> out) {
           std::copy_n(clusters.q_hat.data() + pages.eligible_offsets[i], out.size(), out.data());
@@ -133,8 +134,8 @@ class Potec final : public NetworkPolicy {
 
   void restore(const Arrays& state) override {
     cluster_of_.clear();
-    const Array numbers = state_array(state, kClusterOf, {schema().n_modules()});
-    const std::size_t n = potec_.clusters.n_clusters(schema().n_modules());
+    const Array numbers = state_array(state, kClusterOf, {choices().n_ids()});
+    const std::size_t n = potec_.clusters.n_clusters(choices().n_ids());
     for (const double number : numbers.values) {
       if (!(number >= 0 && number < static_cast<double>(n)))
         throw Error(ErrorKind::kInput, "saved state: the array 'cluster_of' holds " +
@@ -144,13 +145,13 @@ class Potec final : public NetworkPolicy {
     }
   }
 
-  ListedSlates decide(const Outputs& outputs) const override {
+  ListedSlates page(const Outputs& outputs) const override {
     if (outputs.n_positions == 0) return {{{}, 1.0}};
     std::vector<std::uint16_t> cluster;
     std::vector<float> within;
-    for (const std::uint16_t module : outputs.eligible) {
-      cluster.push_back(cluster_of_[module]);
-      within.push_back(outputs.networks[1][module]);
+    for (std::size_t c = 0; c < outputs.ids.size(); ++c) {
+      cluster.push_back(cluster_of_[outputs.ids[c]]);
+      within.push_back(outputs.value(1, c));
     }
     const auto best = best_of_clusters<float>(cluster, within);
     const auto logit = [&](const auto& pair) {
@@ -214,9 +215,10 @@ FieldDescriptions describe_potec() { return describe_fields<ClusteredConfig>(); 
 PolicyPtr make_potec(const PluginConfig& config, const PolicyContext& context) {
   const auto read = config.read<ClusteredConfig>();
   check_one_decision(config, context.schema, "potec");
+  read.learner.choices.check(config, context.schema);
   read.clusters.check(config, context.schema);
   return std::make_unique<Potec>(read, policy_above(read.behavior.behavior, config, context),
-                                 context.schema);
+                                 context.schema, Choices(context.schema, read.learner.choices));
 }
 
 }  // namespace rehearsal

@@ -88,7 +88,8 @@ class Pessimist final : public LearningMethod {
 void WeightingConfig::add_to(Fields& fields) {
   fields.add("weight_cap", weight_cap, 1, 1e9, "largest importance weight of a page's first slots")
       .choice("start", start, {"behavior", "uniform"},
-              "behavior: from the odds of the modules in the log; uniform: from random pages");
+              "behavior: from the odds of the modules, or items, in the log; uniform: from random "
+              "pages");
 }
 
 void page_weights(const LoggedPages& pages, std::size_t i, std::span<const double> logits,
@@ -139,7 +140,7 @@ Fields PessimistConfig::fields() {
            "with which the check must find an improvement, else pages stay as they are")
       .add("behavior", behavior,
            "policy named before that goes on deciding where no improvement is found; '': pages "
-           "with the odds of the modules in the log");
+           "with the odds of the modules, or items, in the log");
   return fields;
 }
 
@@ -148,11 +149,12 @@ std::unique_ptr<Policy> make_pessimist(
     const PolicyContext& context,
     std::function<std::unique_ptr<WeightedPages>(double n_pages)> objective) {
   NamedPolicy fallback = policy_above(config.behavior, given, context);
-  if (fallback.policy && fallback.policy->ranker())
+  if (fallback.policy && fallback.policy->ranker() &&
+      decision_of(context.schema) == Decision::kModules)
     given.refuse("behavior", "the policy '" + config.behavior +
                                  "' has a ranker of its own; give the ranker to this one");
   return make_off_policy_learner(type, config.learner,
-                                 std::make_unique<Pessimist>(config, std::move(objective)),
+                                 std::make_unique<Pessimist>(config, std::move(objective)), given,
                                  context.schema, std::move(fallback));
 }
 

@@ -64,13 +64,40 @@ void add_slots(const LogBatch& batch, std::size_t i, const Encoder& encoder, Ord
     pages.position.push_back(
         static_cast<std::uint16_t>(encoder.position(batch.requests.features(i), k)));
     pages.click.push_back(batch.responses.click[first + k] > 0 ? 1 : 0);
-    pages.purchase.push_back(batch.responses.purchase[first + k] > 0 ? 1 : 0);
+    const bool purchased =
+        !batch.responses.purchase.empty() && batch.responses.purchase[first + k] > 0;
+    pages.purchase.push_back(purchased ? 1 : 0);
   }
   pages.slot_offsets.push_back(static_cast<std::uint32_t>(pages.choice.size()));
   pages.user.push_back(batch.requests.user[i]);
 }
 
+void check_purchases(const LogBatch& batch, const std::string& name) {
+  if (batch.responses.purchase.size() != batch.pages.module.size())
+    throw Error(ErrorKind::kInput, "train " + name +
+                                       ": the log has no purchases of what was shown; "
+                                       "purchase_weight: 0 learns from clicks alone");
+}
+
 }  // namespace
+
+CandidateReader::CandidateReader(const Schema& schema, const ChoiceConfig& config)
+    : choices_(schema, config), has_items_(schema.n_items > 0) {
+  const std::vector<std::string>& order =
+      schema.curated_order.empty() ? schema.modules : schema.curated_order;
+  rank_.assign(schema.n_modules(), static_cast<std::uint16_t>(order.size()));
+  for (std::size_t rank = 0; rank < order.size(); ++rank)
+    rank_[schema.module_index(order[rank])] = static_cast<std::uint16_t>(rank);
+}
+
+std::array<float, kPairInputs> CandidatePages::pair(std::size_t page, std::size_t i,
+                                                    std::size_t j) const {
+  if (!pairs.empty()) {
+    const float* of = pairs.data() + (pair_offsets[page] + i * n(page) + j) * kPairInputs;
+    return {of[0], of[1]};
+  }
+  return rows.vectors->likeness(row(offsets[page] + i), row(offsets[page] + j));
+}
 
 void CandidateReader::add(const RequestBatch& requests, CandidatePages& pages) const {
   const bool known = requests.candidate_offsets.size() == requests.module.size() + 1;
@@ -78,21 +105,25 @@ void CandidateReader::add(const RequestBatch& requests, CandidatePages& pages) c
     throw Error(ErrorKind::kInput,
                 "an orderer that sees the page needs the items that each module retrieved "
                 "('candidate'), and these requests do not have them");
-  pages.n_inputs = encoder_.n_inputs();
+  const Encoder& encoder = choices_.encoder();
+  choices_.read(requests, pages.choices);
+  if (choices_.n_own() == 0) pages.rows = choices_.rows(pages.choices, {});
+  pages.n_inputs = encoder.n_inputs();
   const std::size_t first_input = pages.inputs.size();
   pages.inputs.resize(first_input + requests.size() * pages.n_inputs);
   for (std::size_t i = 0; i < requests.size(); ++i)
-    encoder_.encode(requests.features(i),
-                    {pages.inputs.data() + first_input + i * pages.n_inputs, pages.n_inputs});
+    encoder.encode(requests.features(i),
+                   {pages.inputs.data() + first_input + i * pages.n_inputs, pages.n_inputs});
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const std::size_t first = requests.module_offsets[i], n = requests.n_eligible(i);
-    pages.module.insert(pages.module.end(), requests.eligible(i).begin(),
-                        requests.eligible(i).end());
-    pages.offsets.push_back(static_cast<std::uint32_t>(pages.module.size()));
+    for (const std::uint16_t module : requests.eligible(i))
+      pages.rank.push_back(choices_.of_items() ? module : rank_[module]);
+    pages.offsets.push_back(static_cast<std::uint32_t>(pages.rank.size()));
     pages.n_slots.push_back(
         static_cast<std::uint16_t>(std::min<std::size_t>(requests.n_slots[i], n)));
     pages.first_position.push_back(
-        static_cast<std::uint16_t>(encoder_.position(requests.features(i), 0)));
+        static_cast<std::uint16_t>(encoder.position(requests.features(i), 0)));
+    if (choices_.of_items()) continue;
     for (std::size_t a = first; a < first + n; ++a)
       for (std::size_t b = first; b < first + n; ++b)
         add_overlap(known ? placed_items(requests, i, a) : std::span<const std::uint32_t>{},
@@ -102,9 +133,11 @@ void CandidateReader::add(const RequestBatch& requests, CandidatePages& pages) c
   }
 }
 
-void apply(const InputScale& scale, CandidatePages& pages) {
+void CandidateReader::apply(const InputScale& scale, const InputScale& own,
+                            CandidatePages& pages) const {
   for (std::size_t i = 0; i < pages.size(); ++i)
     scale.apply({pages.inputs.data() + i * pages.n_inputs, pages.n_inputs});
+  pages.rows = choices_.rows(pages.choices, own);
 }
 
 CandidateBatch batch_of(const CandidatePages& pages, std::span<const std::uint32_t> rows) {
@@ -112,23 +145,27 @@ CandidateBatch batch_of(const CandidatePages& pages, std::span<const std::uint32
   batch.n_pages = rows.size();
   batch.n_inputs = pages.n_inputs;
   for (const std::uint32_t row : rows) batch.n = std::max(batch.n, pages.n(row));
-  batch.module.assign(batch.n_rows(), 0);
+  batch.vectors = pages.rows.vectors;
+  batch.id.assign(batch.n_rows(), 0);
+  batch.row.assign(batch.n_rows(), kAbsent);
+  batch.rank.assign(batch.n_rows(), 0);
   batch.present.assign(batch.n_rows(), 0);
   batch.inputs.resize(batch.n_pages * batch.n_inputs);
   for (std::size_t p = 0; p < rows.size(); ++p) {
     std::copy_n(pages.inputs.data() + rows[p] * batch.n_inputs, batch.n_inputs,
                 batch.inputs.data() + p * batch.n_inputs);
-    const std::span<const std::uint16_t> modules = pages.modules(rows[p]);
-    std::copy(modules.begin(), modules.end(),
-              batch.module.begin() + static_cast<std::ptrdiff_t>(p * batch.n));
-    std::fill_n(batch.present.begin() + static_cast<std::ptrdiff_t>(p * batch.n), modules.size(),
-                std::uint8_t{1});
+    for (std::size_t c = 0; c < pages.n(rows[p]); ++c) {
+      const std::size_t candidate = pages.offsets[rows[p]] + c, at = p * batch.n + c;
+      batch.id[at] = pages.choices.id[candidate];
+      batch.row[at] = pages.row(candidate);
+      batch.rank[at] = pages.rank[candidate];
+      batch.present[at] = 1;
+    }
   }
   return batch;
 }
 
-std::vector<std::size_t> initial_order(const CandidateBatch& batch,
-                                       const std::vector<std::size_t>& initial_rank) {
+std::vector<std::size_t> initial_order(const CandidateBatch& batch) {
   std::vector<std::size_t> order(batch.n_rows());
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t page = 0; page < batch.n_pages; ++page) {
@@ -136,22 +173,22 @@ std::vector<std::size_t> initial_order(const CandidateBatch& batch,
     const auto last = first + static_cast<std::ptrdiff_t>(batch.n);
     const auto absent = std::stable_partition(
         first, last, [&](std::size_t row) { return batch.present[row] != 0; });
-    std::stable_sort(first, absent, [&](std::size_t a, std::size_t b) {
-      return initial_rank[batch.module[a]] < initial_rank[batch.module[b]];
-    });
+    std::stable_sort(first, absent,
+                     [&](std::size_t a, std::size_t b) { return batch.rank[a] < batch.rank[b]; });
     std::fill(absent, last, kAbsent);
   }
   return order;
 }
 
 OrderedPages read_ordered_pages(const FitContext& context, const Schema& schema,
-                                const CandidateReader& reader) {
+                                const CandidateReader& reader, bool purchases) {
   OrderedPages pages;
   Columns columns;
   columns.candidates = true;
-  for_each_shard(
+  reader.choices().for_each_shard(
       context.rounds, schema, columns, context.name, context.progress, [&](const LogBatch& batch) {
-        events_of(batch, true);
+        if (purchases) check_purchases(batch, context.name);
+        events_of(batch, false);
         reader.add(batch.requests, pages.candidates);
         for (std::size_t i = 0; i < batch.size(); ++i) add_slots(batch, i, reader.encoder(), pages);
         const std::vector<double>& cascade = batch.propensities.pscore_cascade;
@@ -162,7 +199,8 @@ OrderedPages read_ordered_pages(const FitContext& context, const Schema& schema,
                 "train " + context.name + ": the log has no pages to learn from");
   if (pages.pscore_cascade.size() != pages.choice.size()) pages.pscore_cascade.clear();
   pages.scale = scale_of(pages.candidates);
-  apply(pages.scale, pages.candidates);
+  pages.own = reader.choices().own_scale(pages.candidates.choices);
+  reader.apply(pages.scale, pages.own, pages.candidates);
   return pages;
 }
 

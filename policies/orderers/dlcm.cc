@@ -11,24 +11,23 @@ struct DlcmConfig {
   DlcmConfig() { reranker.loss = "attention"; }
   Fields fields() {
     return reranker.fields().add("heads", heads, 1, 64,
-                                 "directions in which a module is compared with the whole list");
+                                 "directions in which a candidate is compared with the whole list");
   }
 };
 
 /// Deep listwise context model (Ai et al., SIGIR 2018): a GRU reads the initial order from its
-/// worst to its best module; with o_i its output at a module and h its last state, phi_i = sum_q
+/// worst to its best candidate; with o_i its output at one and h its last state, phi_i = sum_q
 /// V_q o_i' tanh(W_q h + b_q).
 class Dlcm final : public RerankNetwork {
  public:
   Dlcm(Parameters& parameters, const NetworkSize& size, const DlcmConfig& config)
-      : initial_rank_(size.initial_rank),
-        heads_(static_cast<std::size_t>(config.heads)),
+      : heads_(static_cast<std::size_t>(config.heads)),
         gru_(parameters, "gru", size.width, size.width),
         list_(parameters, "list", size.width, heads_ * size.width),
         mix_(parameters.zeros("mix", 1, heads_)) {}
 
   Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node e) const override {
-    const Reading read = read_worst_first(tape, gru_, e, batch, initial_rank_);
+    const Reading read = read_worst_first(tape, gru_, e, batch);
     const Tape::Node directions =
         tape.reshape(tape.tanh(list_.on(tape, read.last)), batch.n_pages * heads_, gru_.width());
     const Tape::Node shares =
@@ -38,7 +37,6 @@ class Dlcm final : public RerankNetwork {
   }
 
  private:
-  std::vector<std::size_t> initial_rank_;
   std::size_t heads_;
   Gru gru_;
   Dense list_;
@@ -56,7 +54,7 @@ PolicyPtr make_dlcm(const PluginConfig& config, const PolicyContext& context) {
       [&](Parameters& parameters, const NetworkSize& size) {
         return std::make_unique<Dlcm>(parameters, size, read);
       },
-      context.schema);
+      config, context.schema);
 }
 
 }  // namespace rehearsal

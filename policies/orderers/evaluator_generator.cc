@@ -2,7 +2,6 @@
 #include <numeric>
 
 #include "policies/constraints.h"
-#include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
 #include "policies/orderers/page_evaluator.h"
@@ -17,11 +16,13 @@ namespace {
 
 struct EvaluatorGeneratorConfig {
   EvaluatorConfig evaluator;
+  ChoiceConfig choices;
   double purchase_weight = 20;
   std::int64_t beam = 1;
   ServeConfig serving;
   Fields fields() {
     Fields fields = evaluator.fields();
+    choices.add_to(fields);
     fields
         .add("purchase_weight", purchase_weight, 0, 1e6,
              "w in the value of a page: expected clicks + w * expected purchases")
@@ -31,7 +32,7 @@ struct EvaluatorGeneratorConfig {
   }
 };
 
-/// Draws the next module in proportion to (its value below what stands above)^(1 / temperature).
+/// Draws the next candidate in proportion to (its value below what stands above)^(1 / temperature).
 class NextByValue final : public NextChoice {
  public:
   NextByValue(std::vector<PageEffects> effects, double purchase_weight)
@@ -60,20 +61,37 @@ class NextByValue final : public NextChoice {
 };
 
 /// Pages proposed by a beam, of which the evaluator picks the most valuable.
-class EvaluatorGenerator final : public Policy, public KnowsRules {
+class EvaluatorGenerator final : public ChoicePolicy, public KnowsRules {
  public:
   EvaluatorGenerator(EvaluatorGeneratorConfig config, const Schema& schema)
-      : config_(std::move(config)),
+      : ChoicePolicy(schema, config.choices),
+        config_(std::move(config)),
         schema_(schema),
-        reader_(schema),
-        evaluator_(config_.evaluator, reader_, schema) {}
+        reader_(schema, config_.choices),
+        evaluator_(config_.evaluator, reader_) {}
 
   bool deterministic() const override { return config_.serving.best(); }
   bool reads_candidates() const override { return true; }
 
-  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
+  void fit(const FitContext& context) override {
+    const OrderedPages pages =
+        read_ordered_pages(context, schema_, reader_, config_.purchase_weight > 0);
+    const std::vector<double> losses = evaluator_.fit(pages, context);
+    set_state(orderer_state(evaluator_.parameters().to_arrays(), reader_, pages, losses));
+  }
+
+  void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
+  Arrays state() const override { return state_; }
+  void set_state(const Arrays& state) override {
+    evaluator_.parameters().set(state);
+    scales_ = saved_scales(state, reader_);
+    state_ = state;
+  }
+
+ private:
+  std::unique_ptr<SlateDistribution> choose(const RequestBatch& requests) const override {
     if (state_.empty()) refuse_untrained("evaluator_generator");
-    const CandidatePages pages = served_pages(requests, reader_, scale_);
+    const CandidatePages pages = served_pages(requests, reader_, scales_);
     std::vector<PageEffects> effects;
     for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
       for (PageEffects& page : evaluator_.effects(pages, rows)) effects.push_back(std::move(page));
@@ -95,23 +113,6 @@ class EvaluatorGenerator final : public Policy, public KnowsRules {
     return make_fixed(requests.module_offsets, page_positions(requests), std::move(slates));
   }
 
-  void fit(const FitContext& context) override {
-    const OrderedPages pages = read_ordered_pages(context, schema_, reader_);
-    const std::vector<double> losses = evaluator_.fit(pages, context);
-    Arrays state = scorer_state(evaluator_.parameters().to_arrays(), pages.scale);
-    state["loss"] = to_array(losses);
-    set_state(state);
-  }
-
-  void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
-  Arrays state() const override { return state_; }
-  void set_state(const Arrays& state) override {
-    evaluator_.parameters().set(state);
-    scale_ = saved_scale(state, reader_.encoder().n_inputs());
-    state_ = state;
-  }
-
- private:
   /// Args: rules: null: none.  i: the decision, to them.
   std::vector<std::uint16_t> best_page(const PageEffects& effects, std::size_t n_slots,
                                        const SlateRules* rules, std::size_t i) const {
@@ -137,7 +138,7 @@ class EvaluatorGenerator final : public Policy, public KnowsRules {
   const Schema& schema_;
   CandidateReader reader_;
   PageEvaluator evaluator_;
-  InputScale scale_;
+  OrdererScales scales_;
   std::shared_ptr<const PageRules> rules_;  // null: none
   Arrays state_;
 };
@@ -149,8 +150,9 @@ FieldDescriptions describe_evaluator_generator() {
 }
 
 PolicyPtr make_evaluator_generator(const PluginConfig& config, const PolicyContext& context) {
-  return std::make_unique<EvaluatorGenerator>(config.read<EvaluatorGeneratorConfig>(),
-                                              context.schema);
+  const auto read = config.read<EvaluatorGeneratorConfig>();
+  read.choices.check(config, context.schema);
+  return std::make_unique<EvaluatorGenerator>(read, context.schema);
 }
 
 }  // namespace rehearsal

@@ -38,10 +38,9 @@ Tape::Node Gru::step(Tape& tape, Tape::Node x, Tape::Node h,
   return tape.add(h, tape.times(move, tape.add(proposed, tape.scale(h, -1))));
 }
 
-Reading read_worst_first(Tape& tape, const Gru& gru, Tape::Node e, const CandidateBatch& batch,
-                         const std::vector<std::size_t>& initial_rank) {
+Reading read_worst_first(Tape& tape, const Gru& gru, Tape::Node e, const CandidateBatch& batch) {
   const Tape::Node x = gru.inputs(tape, e);
-  const std::vector<std::size_t> order = initial_order(batch, initial_rank);
+  const std::vector<std::size_t> order = initial_order(batch);
   Tape::Node h = tape.zeros(batch.n_pages, gru.width());
   std::vector<Tape::Node> outputs;
   std::vector<std::size_t> at(batch.n_rows(), Tape::kNone);  // of a candidate in the outputs
@@ -102,36 +101,43 @@ Tape::Node LayerNorm::on(Tape& tape, Tape::Node x) const {
 }
 
 CandidateEncoder::CandidateEncoder(Parameters& parameters, std::size_t n_inputs,
-                                   std::size_t n_modules, const std::vector<std::int64_t>& hidden,
+                                   std::size_t n_outputs, const std::vector<std::int64_t>& hidden,
                                    std::size_t width, std::size_t n_base)
-    : n_modules_(n_modules) {
+    : n_outputs_(n_outputs) {
   std::size_t in = n_inputs;
   for (std::size_t l = 0; l < hidden.size(); ++l) {
     const auto out = static_cast<std::size_t>(hidden[l]);
     trunk_.emplace_back(parameters, "trunk." + std::to_string(l), in, out);
     in = out;
   }
-  weight_ = parameters.weight("module.weight", in, n_modules * width);
-  bias_ = parameters.bias("module.bias", n_modules * width);
-  base_weight_ = parameters.zeros("base.weight", in, n_modules * n_base);
-  base_bias_ = parameters.bias("base.bias", n_modules * n_base);
+  weight_ = parameters.weight("module.weight", in, n_outputs * width);
+  bias_ = parameters.bias("module.bias", n_outputs * width);
+  base_weight_ = parameters.zeros("base.weight", in, n_outputs * n_base);
+  base_bias_ = parameters.bias("base.bias", n_outputs * n_base);
 }
 
-Tape::Node CandidateEncoder::of_modules(Tape& tape, Tape::Node x, const CandidateBatch& batch,
-                                        std::size_t weight, std::size_t bias) const {
+Tape::Node CandidateEncoder::of_candidates(Tape& tape, Tape::Node x, const CandidateBatch& batch,
+                                           std::size_t weight, std::size_t bias) const {
   const Tape::Node all = tape.add(tape.multiply(x, tape.parameter(weight)), tape.parameter(bias));
-  std::vector<std::size_t> rows(batch.n_rows());
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    rows[r] = r / batch.n * n_modules_ + batch.module[r];
-  const std::size_t width = tape.columns(all) / n_modules_;
-  return tape.gather(tape.reshape(all, batch.n_pages * n_modules_, width), std::move(rows));
+  Tape::Terms terms;
+  for (std::size_t r = 0; r < batch.n_rows(); ++r) {
+    const std::size_t row = batch.row[r], first = r / batch.n * n_outputs_;
+    for (std::size_t e = row == kAbsent ? 0 : batch.vectors->offsets[row];
+         row != kAbsent && e < batch.vectors->offsets[row + 1]; ++e) {
+      terms.row.push_back(first + batch.vectors->output[e]);
+      terms.weight.push_back(batch.vectors->value[e]);
+    }
+    terms.offsets.push_back(terms.row.size());
+  }
+  const std::size_t width = tape.columns(all) / n_outputs_;
+  return tape.combine(tape.reshape(all, batch.n_pages * n_outputs_, width), std::move(terms));
 }
 
 CandidateEncoder::Encoded CandidateEncoder::on(Tape& tape, const CandidateBatch& batch) const {
   Tape::Node x = tape.input(batch.n_pages, batch.n_inputs, batch.inputs);
   for (const Dense& layer : trunk_) x = tape.relu(layer.on(tape, x));
-  return {of_modules(tape, x, batch, weight_, bias_),
-          of_modules(tape, x, batch, base_weight_, base_bias_)};
+  return {of_candidates(tape, x, batch, weight_, bias_),
+          of_candidates(tape, x, batch, base_weight_, base_bias_)};
 }
 
 }  // namespace rehearsal

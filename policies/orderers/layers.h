@@ -39,14 +39,13 @@ class Gru {
   Dense state_;
 };
 
-/// What a GRU makes of each page's candidates, read in the site's present order, worst first.
+/// What a GRU makes of each page's candidates, read in the present order, worst first.
 struct Reading {
   Tape::Node outputs;  // (n_rows, width) at each candidate
   Tape::Node last;     // (n_pages, width)
 };
-/// Args: e: (n_rows, in).  initial_rank: (n_modules) in the site's present order.
-Reading read_worst_first(Tape& tape, const Gru& gru, Tape::Node e, const CandidateBatch& batch,
-                         const std::vector<std::size_t>& initial_rank);
+/// Args: e: (n_rows, in).
+Reading read_worst_first(Tape& tape, const Gru& gru, Tape::Node e, const CandidateBatch& batch);
 
 /// Multi-head attention of queries over keys, page by page (Vaswani et al., NIPS 2017): softmax(Q
 /// K' / sqrt(d) + mask) V of each head, side by side, times W_O.
@@ -76,12 +75,14 @@ class LayerNorm {
   std::size_t bias_;
 };
 
-/// What a candidate module is for a request, before anything else on the page is known: ReLU layers
-/// on the request's features, then linear maps of each module's own, plus their biases.
+/// What a candidate is for a request, before anything else on the page is known: ReLU layers on the
+/// request's features, then linear maps, plus their biases: one of each module's own, or one for
+/// each entry of an item's vector (policies/choices.h), of which the item has the weighted sum.
 class CandidateEncoder {
  public:
-  /// Args: hidden: widths of the ReLU layers; none: linear.  n_base: numbers of Encoded::base.
-  CandidateEncoder(Parameters& parameters, std::size_t n_inputs, std::size_t n_modules,
+  /// Args: n_outputs: of the candidates' vectors.
+  ///       hidden: widths of the ReLU layers; none: linear.  n_base: numbers of Encoded::base.
+  CandidateEncoder(Parameters& parameters, std::size_t n_inputs, std::size_t n_outputs,
                    const std::vector<std::int64_t>& hidden, std::size_t width, std::size_t n_base);
 
   struct Encoded {
@@ -92,10 +93,10 @@ class CandidateEncoder {
   std::size_t base_bias() const { return base_bias_; }
 
  private:
-  Tape::Node of_modules(Tape& tape, Tape::Node x, const CandidateBatch& batch, std::size_t weight,
-                        std::size_t bias) const;
+  Tape::Node of_candidates(Tape& tape, Tape::Node x, const CandidateBatch& batch,
+                           std::size_t weight, std::size_t bias) const;
 
-  std::size_t n_modules_;
+  std::size_t n_outputs_;
   std::vector<Dense> trunk_;
   std::size_t weight_, bias_;
   std::size_t base_weight_, base_bias_;

@@ -44,23 +44,25 @@ double PageEffects::value(std::span<const std::uint16_t> page, double purchase_w
 Fields EvaluatorConfig::fields() {
   return training.fields()
       .choice("sees", sees, {"alone", "above", "around"},
-              "which other modules of a page a slot's clicks and purchases depend on: none, those "
-              "above it, all")
+              "which others of a page a slot's clicks and purchases depend on: none, those above "
+              "it, all")
       .add("pair_width", pair_width, 1, 1024,
-           "hidden units of the network over two modules of a page");
+           "hidden units of the network over two candidates of a page");
 }
 
-PageEvaluator::PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader,
-                             const Schema& schema)
+PageEvaluator::PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader)
     : training_(config.training),
       sees_above_(config.sees != "alone"),
       sees_below_(config.sees == "around"),
-      n_modules_(schema.n_modules()),
+      n_cells_(reader.choices().of_items() ? 0 : reader.choices().n_ids()),
+      level_(reader.choices().level_outputs()),
       n_positions_(reader.encoder().n_positions()),
       n_slots_(reader.encoder().n_slots()),
-      encoder_(candidate_encoder(parameters_, reader, schema, config.training, kOutputs)),
+      encoder_(candidate_encoder(parameters_, reader, config.training, kOutputs)),
       position_(parameters_.bias("position", n_positions_)),
-      table_(parameters_.zeros("pair.table", kPlaces * n_modules_ * n_modules_, kOutputs)),
+      table_(n_cells_ == 0
+                 ? kAbsent
+                 : parameters_.zeros("pair.table", kPlaces * n_cells_ * n_cells_, kOutputs)),
       overlap_(parameters_.zeros("pair.overlap", kPairInputs * kPlaces, kOutputs)),
       pair_own_(parameters_, "pair.own", static_cast<std::size_t>(training_.width),
                 static_cast<std::size_t>(config.pair_width)),
@@ -73,15 +75,16 @@ PageEvaluator::PageEvaluator(const EvaluatorConfig& config, const CandidateReade
 
 void PageEvaluator::Pairs::add(const CandidatePages& pages, std::uint32_t page,
                                const CandidateBatch& batch, std::size_t at, std::size_t i,
-                               std::size_t j, bool is_below, std::size_t n_modules) {
+                               std::size_t j, bool is_below, std::size_t n_cells) {
   own.push_back(at * batch.n + i);
   other.push_back(at * batch.n + j);
-  const std::size_t pair = pages.pair_offsets[page] + i * pages.n(page) + j;
+  const std::array<float, kPairInputs> pair = pages.pair(page, i, j);
   for (std::size_t place = 0; place < kPlaces; ++place)
     for (std::size_t f = 0; f < kPairInputs; ++f)
-      inputs.push_back((place == 1) == is_below ? pages.pairs[pair * kPairInputs + f] : 0.0f);
-  cell.push_back(((is_below ? n_modules : 0) + batch.module[own.back()]) * n_modules +
-                 batch.module[other.back()]);
+      inputs.push_back((place == 1) == is_below ? pair[f] : 0.0f);
+  if (n_cells > 0)
+    cell.push_back(((is_below ? n_cells : 0) + batch.id[own.back()]) * n_cells +
+                   batch.id[other.back()]);
 }
 
 PageEvaluator::Outputs PageEvaluator::outputs(Tape& tape, const CandidateBatch& batch,
@@ -96,8 +99,9 @@ PageEvaluator::Outputs PageEvaluator::outputs(Tape& tape, const CandidateBatch& 
       tape.gather(tape.multiply(e, tape.parameter(pair_other_)), std::move(pairs.other));
   const Tape::Node hidden = tape.relu(
       tape.add(tape.add(of_own, of_other), tape.multiply(inputs, tape.parameter(pair_overlap_))));
-  const Tape::Node linear = tape.add(tape.gather(tape.parameter(table_), std::move(pairs.cell)),
-                                     tape.multiply(inputs, tape.parameter(overlap_)));
+  Tape::Node linear = tape.multiply(inputs, tape.parameter(overlap_));
+  if (table_ != kAbsent)
+    linear = tape.add(tape.gather(tape.parameter(table_), std::move(pairs.cell)), linear);
   out.pairs = tape.add(linear, tape.multiply(hidden, tape.parameter(pair_out_)));
   return out;
 }
@@ -113,7 +117,7 @@ double PageEvaluator::loss(Tape& tape, const OrderedPages& pages,
       const std::size_t slot = pages.slot_offsets[rows[p]] + k;
       for (std::size_t j = 0; j < shown.size(); ++j) {
         if (j == k || !(j < k ? sees_above_ : sees_below_)) continue;
-        pairs.add(pages.candidates, rows[p], batch, p, shown[k], shown[j], j > k, n_modules_);
+        pairs.add(pages.candidates, rows[p], batch, p, shown[k], shown[j], j > k, n_cells_);
         slot_of_pair.push_back(slots.size());
       }
       own.push_back(p * batch.n + shown[k]);
@@ -148,7 +152,7 @@ std::vector<double> PageEvaluator::fit(const OrderedPages& pages, const FitConte
   for (const std::uint8_t click : pages.click) clicks += click;
   for (const std::uint8_t purchase : pages.purchase) purchases += purchase;
   float* base = parameters_.values().data() + parameters_.blocks()[encoder_.base_bias()].offset;
-  for (std::size_t m = 0; m < n_modules_; ++m) {
+  for (std::size_t m = level_.first; m < level_.second; ++m) {
     base[m * kOutputs] = static_cast<float>(logit(clicks, static_cast<double>(pages.click.size())));
     base[m * kOutputs + 1] = static_cast<float>(logit(purchases, clicks));
   }
@@ -168,7 +172,7 @@ std::vector<PageEffects> PageEvaluator::effects(const CandidatePages& pages,
     for (std::size_t p = 0; p < rows.size() && (place == 0 ? sees_above_ : sees_below_); ++p)
       for (std::size_t i = 0; i < pages.n(rows[p]); ++i)
         for (std::size_t j = 0; j < pages.n(rows[p]); ++j)
-          pairs.add(pages, rows[p], batch, p, i, j, place == 1, n_modules_);
+          pairs.add(pages, rows[p], batch, p, i, j, place == 1, n_cells_);
   Tape tape(parameters_, false);
   const Outputs out = outputs(tape, batch, std::move(pairs));
   const std::span<const float> own = tape.value(out.own);

@@ -36,14 +36,14 @@ struct EvaluatorConfig {
 
 /// Predicts the clicks and purchases of every slot of a whole page, given the modules around it (an
 /// evaluator as in GRN, Feng et al., arXiv 2104.00860, and PIER, Shi et al., KDD 2023). A slot's
-/// click and purchase logits are its module's own (CandidateEncoder, linear), a logit of the place
-/// (click alone), and a sum over the other modules of what each adds: a table by the two modules,
-/// plus a small network of both and of how far they show the same items (a relation network,
-/// Santoro et al., NIPS 2017). Being a sum over pairs it values any page from numbers that are
-/// computed once a request.
+/// click and purchase logits are its candidate's own (CandidateEncoder, linear), a logit of the
+/// place (click alone), and a sum over the others shown of what each adds: a table by the two
+/// modules (items have none), plus a small network of both and of how they go together (a relation
+/// network, Santoro et al., NIPS 2017). Being a sum over pairs it values any page from numbers that
+/// are computed once a request.
 class PageEvaluator {
  public:
-  PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader, const Schema& schema);
+  PageEvaluator(const EvaluatorConfig& config, const CandidateReader& reader);
 
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
@@ -64,8 +64,9 @@ class PageEvaluator {
     std::vector<std::size_t> other;
     std::vector<float> inputs;      // (n, kPairInputs)
     std::vector<std::size_t> cell;  // of the table
+    /// Args: n_cells: modules with cells in the table; 0: there is none.
     void add(const CandidatePages& pages, std::uint32_t page, const CandidateBatch& batch,
-             std::size_t at, std::size_t i, std::size_t j, bool below, std::size_t n_modules);
+             std::size_t at, std::size_t i, std::size_t j, bool below, std::size_t n_cells);
   };
   struct Outputs {
     Tape::Node own;    // (n_rows, 2)
@@ -76,7 +77,8 @@ class PageEvaluator {
   OrdererTraining training_;
   bool sees_above_;
   bool sees_below_;
-  std::size_t n_modules_;
+  std::size_t n_cells_;  // modules with effects of their own on each other
+  std::pair<std::size_t, std::size_t> level_;
   std::size_t n_positions_;  // of all devices
   std::size_t n_slots_;      // of a page
   Parameters parameters_;

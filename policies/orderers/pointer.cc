@@ -2,7 +2,6 @@
 #include <numeric>
 
 #include "policies/constraints.h"
-#include "policies/context_scorer.h"
 #include "policies/learning.h"
 #include "policies/makers.h"
 #include "policies/orderers/pointer_training.h"
@@ -15,6 +14,7 @@ namespace {
 
 struct PointerConfig {
   OrdererTraining training;
+  ChoiceConfig choices;
   double purchase_weight = 20;
   std::string position = "additive";
   std::string decoder = "recurrent";
@@ -34,15 +34,16 @@ struct PointerConfig {
   }
   Fields fields() {
     Fields fields = training.fields();
+    choices.add_to(fields);
     fields
         .add("purchase_weight", purchase_weight, 0, 1e6,
-             "w in the value of a shown module: click + w * purchase")
+             "w in the value of what is shown: click + w * purchase")
         .choice("position", position, {"additive", "inverse", "none"},
                 "while it learns from logged pages; additive: a learnt logit a device and slot, "
                 "dropped when serving; inverse: values over the examination of their slot; none: "
                 "position-blind")
         .choice("decoder", decoder, {"recurrent", "one_step"},
-                "recurrent: each step knows what has been placed; one_step: one score a module")
+                "recurrent: each step knows what has been placed; one_step: one score a candidate")
         .choice("learn", learn, {"supervised", "log", "evaluator"},
                 "supervised: cross entropy along logged pages; then, log: importance-weighted "
                 "REINFORCE on their rewards; evaluator: REINFORCE on pages of its own, valued by "
@@ -59,14 +60,15 @@ struct PointerConfig {
 };
 
 /// Pages placed step by step by a pointer network.
-class Pointer final : public Policy, public KnowsRules {
+class Pointer final : public ChoicePolicy, public KnowsRules {
  public:
   Pointer(PointerConfig config, const Schema& schema)
-      : config_(std::move(config)),
+      : ChoicePolicy(schema, config.choices),
+        config_(std::move(config)),
         schema_(schema),
-        reader_(schema),
-        network_(parameters_, candidate_encoder(parameters_, reader_, schema, config_.training, 1),
-                 network_size(reader_, schema, config_.training), config_.decoder == "recurrent"),
+        reader_(schema, config_.choices),
+        network_(parameters_, candidate_encoder(parameters_, reader_, config_.training, 1),
+                 network_size(reader_, config_.training), config_.decoder == "recurrent"),
         position_(config_.position == "additive"
                       ? parameters_.bias("position", reader_.encoder().n_positions())
                       : kAbsent) {}
@@ -74,20 +76,9 @@ class Pointer final : public Policy, public KnowsRules {
   bool deterministic() const override { return config_.serving.best(); }
   bool reads_candidates() const override { return true; }
 
-  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    if (state_.empty()) refuse_untrained("pointer");
-    std::shared_ptr<const NextChoice> next =
-        network_.next_choice(parameters_, served_pages(requests, reader_, scale_));
-    if (rules_) next = under_rules(std::move(next), rules_->of(requests));
-    if (deterministic())
-      return make_beam(requests.module_offsets, page_positions(requests), *next,
-                       static_cast<std::size_t>(config_.beam));
-    return make_sequential(requests.module_offsets, page_positions(requests), next,
-                           config_.serving.temperature);
-  }
-
   void fit(const FitContext& context) override {
-    const OrderedPages pages = read_ordered_pages(context, schema_, reader_);
+    const OrderedPages pages =
+        read_ordered_pages(context, schema_, reader_, config_.purchase_weight > 0);
     if (config_.learn == "log" && pages.pscore_cascade.empty())
       throw Error(ErrorKind::kInput, "train " + context.name +
                                          ": the log has no propensities (pscore_cascade), which "
@@ -96,20 +87,30 @@ class Pointer final : public Policy, public KnowsRules {
     std::vector<double> losses = supervise(pages, context);
     if (config_.learn == "log") reinforce_by_log(pages, context, losses);
     if (config_.learn == "evaluator") reinforce_by_evaluator(pages, context, losses);
-    Arrays state = scorer_state(parameters_.to_arrays(), pages.scale);
-    state["loss"] = to_array(losses);
-    set_state(state);
+    set_state(orderer_state(parameters_.to_arrays(), reader_, pages, losses));
   }
 
   void set_rules(std::shared_ptr<const PageRules> rules) override { rules_ = std::move(rules); }
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
     parameters_.set(state);
-    scale_ = saved_scale(state, reader_.encoder().n_inputs());
+    scales_ = saved_scales(state, reader_);
     state_ = state;
   }
 
  private:
+  std::unique_ptr<SlateDistribution> choose(const RequestBatch& requests) const override {
+    if (state_.empty()) refuse_untrained("pointer");
+    std::shared_ptr<const NextChoice> next =
+        network_.next_choice(parameters_, served_pages(requests, reader_, scales_));
+    if (rules_) next = under_rules(std::move(next), rules_->of(requests));
+    if (deterministic())
+      return make_beam(requests.module_offsets, page_positions(requests), *next,
+                       static_cast<std::size_t>(config_.beam));
+    return make_sequential(requests.module_offsets, page_positions(requests), next,
+                           config_.serving.temperature);
+  }
+
   ValuedPages valued(const OrderedPages& pages, const std::vector<double>& weight) const {
     ValuedPages logged{pages, {}, position_};
     for (std::size_t slot = 0; slot < pages.choice.size(); ++slot)
@@ -120,7 +121,8 @@ class Pointer final : public Policy, public KnowsRules {
 
   std::vector<double> supervise(const OrderedPages& pages, const FitContext& context) {
     std::vector<double> weight(reader_.encoder().n_positions(), 1.0);
-    if (config_.position == "inverse") weight = inverse_examination(context.rounds);
+    if (config_.position == "inverse")
+      weight = inverse_examination(context.rounds, reader_.choices());
     const ValuedPages logged = valued(pages, weight);
     std::vector<std::uint32_t> with_value;
     for (std::uint32_t i = 0; i < pages.size(); ++i)
@@ -150,7 +152,8 @@ class Pointer final : public Policy, public KnowsRules {
                         std::vector<double>& losses) {
     const ValuedPages logged =
         valued(pages, std::vector<double>(reader_.encoder().n_positions(), 1.0));
-    std::vector<double> baseline(schema_.n_slots, 0.0), n(schema_.n_slots, 0.0);
+    const std::size_t n_slots = reader_.encoder().n_slots();
+    std::vector<double> baseline(n_slots, 0.0), n(n_slots, 0.0);
     for (std::size_t i = 0; i < pages.size(); ++i)
       for (std::size_t t = 0; t < pages.n_shown(i); ++t) {
         baseline[t] += logged.value[pages.slot_offsets[i] + t];
@@ -166,7 +169,7 @@ class Pointer final : public Policy, public KnowsRules {
 
   void reinforce_by_evaluator(const OrderedPages& pages, const FitContext& context,
                               std::vector<double>& losses) {
-    PageEvaluator evaluator(config_.evaluator, reader_, schema_);
+    PageEvaluator evaluator(config_.evaluator, reader_);
     evaluator.fit(pages, context);
     OrdererTraining to_the_end = config_.training;
     to_the_end.validation_share = 0;  // an evaluator values pages without noise
@@ -185,7 +188,7 @@ class Pointer final : public Policy, public KnowsRules {
   Parameters parameters_;
   PointerNetwork network_;
   std::size_t position_;
-  InputScale scale_;
+  OrdererScales scales_;
   std::shared_ptr<const PageRules> rules_;  // null: none
   Arrays state_;
 };
@@ -195,7 +198,9 @@ class Pointer final : public Policy, public KnowsRules {
 FieldDescriptions describe_pointer() { return describe_fields<PointerConfig>(); }
 
 PolicyPtr make_pointer(const PluginConfig& config, const PolicyContext& context) {
-  return std::make_unique<Pointer>(config.read<PointerConfig>(), context.schema);
+  const auto read = config.read<PointerConfig>();
+  read.choices.check(config, context.schema);
+  return std::make_unique<Pointer>(read, context.schema);
 }
 
 }  // namespace rehearsal

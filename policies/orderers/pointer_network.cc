@@ -77,8 +77,7 @@ void probabilities(std::span<const float> u, std::span<const std::uint8_t> may,
 
 PointerNetwork::PointerNetwork(Parameters& parameters, CandidateEncoder encoder,
                                const NetworkSize& size, bool recurrent)
-    : initial_rank_(size.initial_rank),
-      recurrent_(recurrent),
+    : recurrent_(recurrent),
       encoder_(std::move(encoder)),
       width_(size.width),
       reader_(parameters, "reader", width_, width_),
@@ -89,7 +88,7 @@ PointerNetwork::PointerNetwork(Parameters& parameters, CandidateEncoder encoder,
 
 PointerNetwork::Encoded PointerNetwork::encode(Tape& tape, const CandidateBatch& batch) const {
   const auto [own, base] = encoder_.on(tape, batch);
-  const Reading reading = read_worst_first(tape, reader_, own, batch, initial_rank_);
+  const Reading reading = read_worst_first(tape, reader_, own, batch);
   const Tape::Node e = tape.add(own, reading.outputs);
   Encoded encoded{batch.n_pages, batch.n};
   encoded.base = base;

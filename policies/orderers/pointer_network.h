@@ -11,7 +11,7 @@
 namespace rehearsal {
 
 /// Pointer network (Vinyals et al., NIPS 2015; Bello et al., arXiv 1810.02019): a GRU encodes the
-/// candidates in the site's present order, worst first; at every step a decoder's state d_t points
+/// candidates in the present order, worst first; at every step a decoder's state d_t points
 /// at one, u_i = b_i + v' tanh(W1 e_i + W2 d_t), b_i a linear score of its own, p_t = softmax(u)
 /// over those not yet placed, and d_{t+1} = GRU(d_t, e_{y_t}). One-step: the first state points at
 /// all of them.
@@ -42,7 +42,6 @@ class PointerNetwork {
                                                 const CandidatePages& pages) const;
 
  private:
-  std::vector<std::size_t> initial_rank_;
   bool recurrent_;
   CandidateEncoder encoder_;
   std::size_t width_;

@@ -15,7 +15,8 @@ struct PrmConfig {
         .add("blocks", blocks, 1, 16, "transformer blocks")
         .add("heads", heads, 1, 64, "of attention; divides width")
         .add("initial_position", initial_position,
-             "whether a module's place in the site's present order is known to the network");
+             "whether a module's place in the site's present order, or an item's in the retrieved "
+             "one (beyond the 64th as the 64th), is known to the network");
   }
 };
 
@@ -50,11 +51,10 @@ class Block {
 class Prm final : public RerankNetwork {
  public:
   Prm(Parameters& parameters, const NetworkSize& size, const PrmConfig& config)
-      : initial_rank_(size.initial_rank),
-        knows_position_(config.initial_position),
+      : knows_position_(config.initial_position),
+        n_ranks_(size.n_ranks),
         score_(parameters.zeros("score", size.width, 1)) {
-    if (knows_position_)
-      places_ = parameters.weight("initial_position", size.n_modules, size.width);
+    if (knows_position_) places_ = parameters.weight("initial_position", n_ranks_, size.width);
     for (std::int64_t b = 0; b < config.blocks; ++b)
       blocks_.emplace_back(parameters, "block" + std::to_string(b), size.width,
                            static_cast<std::size_t>(config.heads));
@@ -63,9 +63,9 @@ class Prm final : public RerankNetwork {
   Tape::Node scores(Tape& tape, const CandidateBatch& batch, Tape::Node x) const override {
     if (knows_position_) {
       std::vector<std::size_t> place(batch.n_rows(), Tape::kNone);
-      const std::vector<std::size_t> order = initial_order(batch, initial_rank_);
+      const std::vector<std::size_t> order = initial_order(batch);
       for (std::size_t at = 0; at < order.size(); ++at)
-        if (order[at] != Tape::kNone) place[order[at]] = at % batch.n;
+        if (order[at] != Tape::kNone) place[order[at]] = std::min(at % batch.n, n_ranks_ - 1);
       x = tape.add(x, tape.gather(tape.parameter(places_), std::move(place)));
     }
     for (const Block& block : blocks_) x = block.on(tape, x, batch);
@@ -73,8 +73,8 @@ class Prm final : public RerankNetwork {
   }
 
  private:
-  std::vector<std::size_t> initial_rank_;
   bool knows_position_;
+  std::size_t n_ranks_;
   std::size_t score_;
   std::size_t places_ = 0;
   std::vector<Block> blocks_;
@@ -94,7 +94,7 @@ PolicyPtr make_prm(const PluginConfig& config, const PolicyContext& context) {
       [&](Parameters& parameters, const NetworkSize& size) {
         return std::make_unique<Prm>(parameters, size, read);
       },
-      context.schema);
+      config, context.schema);
 }
 
 }  // namespace rehearsal

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "policies/context_scorer.h"
 #include "policies/examination.h"
 #include "policies/learning.h"
 #include "policies/orderers/list_loss.h"
@@ -14,16 +13,17 @@ namespace {
 
 constexpr double kLargestWeight = 10;
 
-/// Modules by descending score of a network, or drawn by Plackett-Luce.
-class Reranker final : public Policy {
+/// Candidates by descending score of a network, or drawn by Plackett-Luce.
+class Reranker final : public ChoicePolicy {
  public:
   Reranker(std::string type, RerankerConfig config, const MakeNetwork& make, const Schema& schema)
-      : type_(std::move(type)),
+      : ChoicePolicy(schema, config.choices),
+        type_(std::move(type)),
         config_(std::move(config)),
         schema_(schema),
-        reader_(schema),
-        encoder_(candidate_encoder(parameters_, reader_, schema, config_.training, 1)),
-        network_(make(parameters_, network_size(reader_, schema, config_.training))) {
+        reader_(schema, config_.choices),
+        encoder_(candidate_encoder(parameters_, reader_, config_.training, 1)),
+        network_(make(parameters_, network_size(reader_, config_.training))) {
     if (config_.position == "additive")
       position_ = parameters_.bias("position", reader_.encoder().n_positions());
   }
@@ -31,28 +31,12 @@ class Reranker final : public Policy {
   bool deterministic() const override { return config_.serving.best(); }
   bool reads_candidates() const override { return true; }
 
-  std::unique_ptr<SlateDistribution> distribution(const RequestBatch& requests) const override {
-    if (state_.empty()) refuse_untrained(type_);
-    const CandidatePages pages = served_pages(requests, reader_, scale_);
-    std::vector<double> scores;
-    scores.reserve(pages.module.size());
-    for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
-      const CandidateBatch batch = batch_of(pages, rows);
-      if (batch.n == 0) return;
-      Tape tape(parameters_, false);
-      const std::span<const float> all = tape.value(scores_of(tape, batch));
-      for (std::size_t r = 0; r < batch.n_rows(); ++r)
-        if (batch.present[r] != 0) scores.push_back(static_cast<double>(all[r]));
-    });
-    if (deterministic()) return order_by_score(requests, std::move(scores));
-    for (double& score : scores) score /= config_.serving.temperature;
-    return make_plackett_luce(requests.module_offsets, page_positions(requests), std::move(scores));
-  }
-
   void fit(const FitContext& context) override {
-    const OrderedPages pages = read_ordered_pages(context, schema_, reader_);
+    const OrderedPages pages =
+        read_ordered_pages(context, schema_, reader_, config_.purchase_weight > 0);
     std::vector<double> weight(reader_.encoder().n_positions(), 1.0);
-    if (config_.position == "inverse") weight = inverse_examination(context.rounds);
+    if (config_.position == "inverse")
+      weight = inverse_examination(context.rounds, reader_.choices());
     std::vector<double> labels;
     std::vector<std::uint32_t> with_label;
     for (std::uint32_t i = 0; i < pages.size(); ++i) {
@@ -71,25 +55,41 @@ class Reranker final : public Policy {
           return loss(tape, pages, labels, rows);
         },
         context, parameters_);
-    Arrays state = scorer_state(parameters_.to_arrays(), pages.scale);
-    state["loss"] = to_array(losses);
-    set_state(state);
+    set_state(orderer_state(parameters_.to_arrays(), reader_, pages, losses));
   }
 
   Arrays state() const override { return state_; }
   void set_state(const Arrays& state) override {
     parameters_.set(state);
-    scale_ = saved_scale(state, reader_.encoder().n_inputs());
+    scales_ = saved_scales(state, reader_);
     state_ = state;
   }
 
  private:
+  std::unique_ptr<SlateDistribution> choose(const RequestBatch& requests) const override {
+    if (state_.empty()) refuse_untrained(type_);
+    const CandidatePages pages = served_pages(requests, reader_, scales_);
+    std::vector<double> scores;
+    scores.reserve(pages.rank.size());
+    for_each_block(pages.size(), [&](std::span<const std::uint32_t> rows) {
+      const CandidateBatch batch = batch_of(pages, rows);
+      if (batch.n == 0) return;
+      Tape tape(parameters_, false);
+      const std::span<const float> all = tape.value(scores_of(tape, batch));
+      for (std::size_t r = 0; r < batch.n_rows(); ++r)
+        if (batch.present[r] != 0) scores.push_back(static_cast<double>(all[r]));
+    });
+    if (deterministic()) return order_by_score(requests, std::move(scores));
+    for (double& score : scores) score /= config_.serving.temperature;
+    return make_plackett_luce(requests.module_offsets, page_positions(requests), std::move(scores));
+  }
+
   Tape::Node scores_of(Tape& tape, const CandidateBatch& batch) const {
     const CandidateEncoder::Encoded encoded = encoder_.on(tape, batch);
     return tape.add(encoded.base, network_->scores(tape, batch, encoded.e));
   }
 
-  /// Of the modules shown; the logit of the place is left out when serving.
+  /// Of what was shown; the logit of the place is left out when serving.
   double loss(Tape& tape, const OrderedPages& pages, const std::vector<double>& labels,
               std::span<const std::uint32_t> rows) const {
     const CandidateBatch batch = batch_of(pages.candidates, rows);
@@ -131,22 +131,14 @@ class Reranker final : public Policy {
   CandidateEncoder encoder_;
   std::unique_ptr<const RerankNetwork> network_;
   std::size_t position_ = 0;
-  InputScale scale_;
+  OrdererScales scales_;
   Arrays state_;
 };
 
 }  // namespace
 
-NetworkSize network_size(const CandidateReader& reader, const Schema& schema,
-                         const OrdererTraining& training) {
-  NetworkSize size{static_cast<std::size_t>(training.width), reader.encoder().n_inputs(),
-                   schema.n_modules()};
-  const std::vector<std::string>& order =
-      schema.curated_order.empty() ? schema.modules : schema.curated_order;
-  size.initial_rank.assign(schema.n_modules(), order.size());
-  for (std::size_t rank = 0; rank < order.size(); ++rank)
-    size.initial_rank[schema.module_index(order[rank])] = rank;
-  return size;
+NetworkSize network_size(const CandidateReader& reader, const OrdererTraining& training) {
+  return {static_cast<std::size_t>(training.width), reader.choices().n_ranks()};
 }
 
 RerankerConfig::RerankerConfig() {
@@ -158,11 +150,12 @@ RerankerConfig::RerankerConfig() {
 
 Fields RerankerConfig::fields() {
   Fields fields = training.fields();
+  choices.add_to(fields);
   fields
       .add("purchase_weight", purchase_weight, 0, 1e6,
-           "w in the value of a shown module: click + w * purchase")
+           "w in the value of what is shown: click + w * purchase")
       .choice("loss", loss, {"listwise", "attention"},
-              "over the modules shown; listwise: cross entropy of their values; attention: of the "
+              "over what was shown; listwise: cross entropy of their values; attention: of the "
               "softmax of their values")
       .choice("position", position, {"additive", "inverse", "none"},
               "additive: a learnt logit a device and slot, dropped when serving; inverse: values "
@@ -175,14 +168,16 @@ double label_of(const OrderedPages& pages, std::size_t slot, double purchase_wei
   return pages.click[slot] + purchase_weight * pages.purchase[slot];
 }
 
-std::vector<double> inverse_examination(const RoundSource& rounds) {
-  std::vector<double> weight = estimate_examination(rounds);
+std::vector<double> inverse_examination(const RoundSource& rounds, const Choices& choices) {
+  std::vector<double> weight = estimate_examination(rounds, choices);
   for (double& theta : weight) theta = std::min(1 / theta, kLargestWeight);
   return weight;
 }
 
 std::unique_ptr<Policy> make_reranker(std::string type, RerankerConfig config,
-                                      const MakeNetwork& make, const Schema& schema) {
+                                      const MakeNetwork& make, const PluginConfig& given,
+                                      const Schema& schema) {
+  config.choices.check(given, schema);
   return std::make_unique<Reranker>(std::move(type), std::move(config), make, schema);
 }
 

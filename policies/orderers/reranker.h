@@ -11,20 +11,17 @@
 #include "sim/policy.h"
 
 // What re-rankers share: each gives a score to every candidate of a request, having seen them all:
-// a linear one of the module's own, and what its network adds. It learns from the modules shown by
+// a linear one of the candidate's own, and what its network adds. It learns from what was shown by
 // a list-wise loss. A re-ranker is one .cc beside this file with a network of its own.
 namespace rehearsal {
 
 /// What a network is built for.
 struct NetworkSize {
-  std::size_t width = 0;  // of a candidate
-  std::size_t n_inputs = 0;
-  std::size_t n_modules = 0;
-  std::vector<std::size_t> initial_rank{};  // (n_modules) in the site's present order
+  std::size_t width = 0;    // of a candidate
+  std::size_t n_ranks = 0;  // different places of the present order
 };
 
-NetworkSize network_size(const CandidateReader& reader, const Schema& schema,
-                         const OrdererTraining& training);
+NetworkSize network_size(const CandidateReader& reader, const OrdererTraining& training);
 
 class RerankNetwork {
  public:
@@ -37,6 +34,7 @@ class RerankNetwork {
 /// Keys that every re-ranker has.
 struct RerankerConfig {
   OrdererTraining training;
+  ChoiceConfig choices;
   double purchase_weight = 20;
   std::string loss = "listwise";
   std::string position = "additive";
@@ -49,13 +47,15 @@ struct RerankerConfig {
 /// What a slot's response is worth: click + purchase_weight * purchase.
 double label_of(const OrderedPages& pages, std::size_t slot, double purchase_weight);
 /// (n_positions) 1 / examination, as estimated from the log, at most 10.
-std::vector<double> inverse_examination(const RoundSource& rounds);
+std::vector<double> inverse_examination(const RoundSource& rounds, const Choices& choices);
 
 using MakeNetwork =
     std::function<std::unique_ptr<const RerankNetwork>(Parameters&, const NetworkSize&)>;
 
-/// A policy that orders by the scores of what `make` builds.
+/// A policy that orders by the scores of what `make` builds. Args: given: its mapping, for
+/// messages.
 std::unique_ptr<Policy> make_reranker(std::string type, RerankerConfig config,
-                                      const MakeNetwork& make, const Schema& schema);
+                                      const MakeNetwork& make, const PluginConfig& given,
+                                      const Schema& schema);
 
 }  // namespace rehearsal

@@ -19,11 +19,19 @@ struct ServeConfig {
   bool best() const { return serve == "best"; }
 };
 
-/// Requests as a trained orderer reads them.
+/// What a trained orderer's inputs are scaled by.
+struct OrdererScales {
+  InputScale inputs;
+  InputScale own;
+};
+/// Requests, whose modules are the candidates, as a trained orderer reads them.
 CandidatePages served_pages(const RequestBatch& requests, const CandidateReader& reader,
-                            const InputScale& scale);
-/// The scale of a saved state (scorer_state()).
-InputScale saved_scale(const Arrays& state, std::size_t n_inputs);
+                            const OrdererScales& scales);
+/// What is saved of an orderer: its parameters, the scales, and its losses.
+Arrays orderer_state(Arrays parameters, const CandidateReader& reader, const OrderedPages& pages,
+                     const std::vector<double>& losses);
+/// The scales of a saved state.
+OrdererScales saved_scales(const Arrays& state, const CandidateReader& reader);
 /// Calls body(rows) for all of n pages, as many at a time as fit the caches.
 void for_each_block(std::size_t n,
                     const std::function<void(std::span<const std::uint32_t> rows)>& body);

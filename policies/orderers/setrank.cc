@@ -108,7 +108,7 @@ PolicyPtr make_setrank(const PluginConfig& config, const PolicyContext& context)
       [&](Parameters& parameters, const NetworkSize& size) {
         return std::make_unique<SetRank>(parameters, size, read);
       },
-      context.schema);
+      config, context.schema);
 }
 
 }  // namespace rehearsal

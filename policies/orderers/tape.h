@@ -59,6 +59,14 @@ class Tape {
 
   /// Rows of a, in that order. Args: rows: kNone: a row of zeros.
   Node gather(Node a, std::vector<std::size_t> rows);
+  /// Sums of weighted rows of a: row i of the result is that of terms offsets[i] ... offsets[i +
+  /// 1].
+  struct Terms {
+    std::vector<std::size_t> offsets{0};
+    std::vector<std::size_t> row;  // of a
+    std::vector<float> weight;
+  };
+  Node combine(Node a, Terms terms);
   /// Matrices of equal widths, one below the other; of equal heights, side by side.
   Node stack(const std::vector<Node>& parts);
   Node beside(const std::vector<Node>& parts);

@@ -13,6 +13,10 @@ void add_to(const float* from, std::size_t n, float* to) {
   for (std::size_t k = 0; k < n; ++k) to[k] += from[k];
 }
 
+void add_times(float weight, const float* from, std::size_t n, float* to) {
+  for (std::size_t k = 0; k < n; ++k) to[k] += weight * from[k];
+}
+
 }  // namespace
 
 Tape::Node Tape::gather(Node a, std::vector<std::size_t> rows) {
@@ -29,6 +33,22 @@ Tape::Node Tape::gather(Node a, std::vector<std::size_t> rows) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (rows[i] != kNone)
         add_to(nodes_[out].gradient.data() + i * n, n, nodes_[a].gradient.data() + rows[i] * n);
+  });
+  return out;
+}
+
+Tape::Node Tape::combine(Node a, Terms terms) {
+  const std::size_t n = columns(a);
+  const Node out = zeros(terms.offsets.size() - 1, n);
+  for (std::size_t i = 0; i + 1 < terms.offsets.size(); ++i)
+    for (std::size_t t = terms.offsets[i]; t < terms.offsets[i + 1]; ++t)
+      add_times(terms.weight[t], nodes_[a].value.data() + terms.row[t] * n, n,
+                nodes_[out].value.data() + i * n);
+  on_backward(out, [this, out, a, n, terms = std::move(terms)] {
+    for (std::size_t i = 0; i + 1 < terms.offsets.size(); ++i)
+      for (std::size_t t = terms.offsets[i]; t < terms.offsets[i + 1]; ++t)
+        add_times(terms.weight[t], nodes_[out].gradient.data() + i * n, n,
+                  nodes_[a].gradient.data() + terms.row[t] * n);
   });
   return out;
 }

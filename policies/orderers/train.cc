@@ -78,7 +78,7 @@ Fields OrdererTraining::fields() {
   return Fields()
       .add("hidden", hidden, 1, 4096,
            "widths of ReLU layers on the request's features; []: linear in them")
-      .add("width", width, 1, 1024, "numbers that stand for a candidate module")
+      .add("width", width, 1, 1024, "numbers that stand for a candidate")
       .add("steps", steps, 1, 1000000,
            "batches to learn from; the log is passed as often as needed")
       .add("batch", batch, 1, 65536, "pages a step")
@@ -89,9 +89,8 @@ Fields OrdererTraining::fields() {
 }
 
 CandidateEncoder candidate_encoder(Parameters& parameters, const CandidateReader& reader,
-                                   const Schema& schema, const OrdererTraining& training,
-                                   std::size_t n_base) {
-  return CandidateEncoder(parameters, reader.encoder().n_inputs(), schema.n_modules(),
+                                   const OrdererTraining& training, std::size_t n_base) {
+  return CandidateEncoder(parameters, reader.encoder().n_inputs(), reader.choices().n_outputs(),
                           training.hidden, static_cast<std::size_t>(training.width), n_base);
 }
 

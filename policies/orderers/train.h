@@ -28,8 +28,7 @@ struct OrdererTraining {
 using PageLoss = std::function<double(Tape& tape, std::span<const std::uint32_t> pages, int epoch)>;
 
 CandidateEncoder candidate_encoder(Parameters& parameters, const CandidateReader& reader,
-                                   const Schema& schema, const OrdererTraining& training,
-                                   std::size_t n_base);
+                                   const OrdererTraining& training, std::size_t n_base);
 
 /// Descends a loss by Adam with decoupled decay (Loshchilov and Hutter, ICLR 2019), the rate
 /// falling linearly to 0. The pages are passed as often as the steps need, each time in an order of

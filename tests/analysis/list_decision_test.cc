@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "analysis/decision.h"
 #include "analysis/evaluate.h"
 #include "policies/policies.h"
 #include "sim/core/error.h"
+#include "sim/decision.h"
 #include "tests/catch.h"
 
 using namespace rehearsal;

@@ -50,6 +50,10 @@ TEST_CASE("operations of the tape have the gradients of finite differences", "[o
        [](Tape& t, auto x, auto) {
          return t.gather(x, {4, 1, kAbsent, 1});
        }},
+      {"combine",
+       [](Tape& t, auto x, auto) {
+         return t.combine(x, {{0, 2, 2, 5}, {4, 1, 0, 3, 4}, {0.5f, -1, 2, 1, 0.3f}});
+       }},
       {"stack",
        [](Tape& t, auto x, auto y) {
          return t.stack({x, y, x});
@@ -176,7 +180,7 @@ TEST_CASE("an evaluator's loss has the gradient of finite differences", "[ordere
     config.training.hidden = {4};
     config.pair_width = 3;
     config.sees = sees;
-    PageEvaluator evaluator(config, CandidateReader(orderer_site()), orderer_site());
+    PageEvaluator evaluator(config, CandidateReader(site()));
     draw(evaluator.parameters());
     const std::vector<std::uint32_t> rows = first_rows(12);
     check_differences(evaluator.parameters(), [&](Tape& tape) {
@@ -189,7 +193,7 @@ TEST_CASE("an evaluator values a page as its own outputs on the log say", "[orde
   const OrderedPages pages = logged_pages(10);
   EvaluatorConfig config;
   config.sees = "around";
-  PageEvaluator evaluator(config, CandidateReader(orderer_site()), orderer_site());
+  PageEvaluator evaluator(config, CandidateReader(site()));
   draw(evaluator.parameters());
   const std::vector<std::uint32_t> rows = first_rows(10);
   const std::vector<PageEffects> effects = evaluator.effects(pages.candidates, rows);

@@ -14,9 +14,8 @@ namespace {
 
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
-      : network(parameters,
-                candidate_encoder(parameters, CandidateReader(site()), site(), narrow(), 1),
-                network_size(CandidateReader(site()), site(), narrow()), recurrent),
+      : network(parameters, candidate_encoder(parameters, CandidateReader(site()), narrow(), 1),
+                network_size(CandidateReader(site()), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }
@@ -98,7 +97,7 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(site()), site());
+  PageEvaluator evaluator({}, CandidateReader(site()));
   draw(evaluator.parameters());
   const std::vector<float> more = numbers(evaluator.parameters().values().size());
   for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];

@@ -1,8 +1,9 @@
-#include "analysis/decision.h"
+#include "sim/decision.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "sim/core/error.h"
 
@@ -10,10 +11,9 @@ namespace rehearsal {
 
 namespace {
 
-[[noreturn]] void refuse(const LogBatch& batch, std::size_t i, const std::string& what) {
-  throw Error(ErrorKind::kInput,
-              fmt::format("log: user {}, session {}, round {}: {}", batch.requests.user[i],
-                          batch.requests.session[i], batch.requests.round[i], what));
+[[noreturn]] void refuse(const RequestBatch& requests, std::size_t i, const std::string& what) {
+  throw Error(ErrorKind::kInput, fmt::format("user {}, session {}, round {}: {}", requests.user[i],
+                                             requests.session[i], requests.round[i], what));
 }
 
 /// As logged, or 1 where the items stayed as retrieved.
@@ -60,29 +60,45 @@ PageDistribution decide_pages(const Policy& policy, const RequestBatch& requests
   return page;
 }
 
+RequestBatch items_as_choices(const RequestBatch& requests) {
+  RequestBatch out = requests;
+  out.latents.reset();
+  if (requests.candidate.empty() && !requests.module.empty())
+    throw Error(ErrorKind::kInput,
+                "the items of a list are ordered by the candidates of its requests, and these have "
+                "none");
+  out.module_offsets = requests.candidate_offsets;
+  out.module.resize(requests.candidate.size());
+  out.n_slots.resize(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (requests.n_eligible(i) != 1) refuse(requests, i, "a list has one module, and shows it");
+    const std::uint32_t first = requests.candidate_offsets[i];
+    const std::uint32_t n = requests.candidate_offsets[i + 1] - first;
+    std::iota(out.module.begin() + first, out.module.begin() + first + n, std::uint16_t{0});
+    out.n_slots[i] = static_cast<std::uint16_t>(requests.n_placed(i, n));
+  }
+  out.n_positions.clear();
+  out.candidate_offsets.resize(requests.candidate.size() + 1);
+  std::iota(out.candidate_offsets.begin(), out.candidate_offsets.end(), 0u);
+  return out;
+}
+
 LogBatch items_as_choices(const LogBatch& batch) {
   const RequestBatch& requests = batch.requests;
   const PageBatch& pages = batch.pages;
   LogBatch out;
-  out.requests = requests;
-  out.requests.candidate.clear();
-  out.requests.candidate_offsets = {0};
-  out.requests.module.clear();
-  out.requests.module_offsets = requests.candidate_offsets;
+  out.requests = items_as_choices(requests);
   out.pages.slot_offsets = pages.item_offsets;
   out.pages.module.resize(pages.item.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (requests.n_eligible(i) != 1 || pages.n_shown(i) != 1)
-      refuse(batch, i, "a list has one module, and shows it");
+    if (pages.n_shown(i) != 1) refuse(requests, i, "a list has one module, and shows it");
     const std::uint32_t first = requests.candidate_offsets[i];
     const std::span<const std::uint32_t> candidates{requests.candidate.data() + first,
                                                     requests.candidate_offsets[i + 1] - first};
-    for (std::size_t c = 0; c < candidates.size(); ++c)
-      out.requests.module.push_back(static_cast<std::uint16_t>(c));
     for (std::uint32_t j = pages.item_offsets[i]; j < pages.item_offsets[i + 1]; ++j) {
       const auto at = std::find(candidates.begin(), candidates.end(), pages.item[j]);
       if (at == candidates.end())
-        refuse(batch, i, fmt::format("item {} is shown but was not retrieved", pages.item[j]));
+        refuse(requests, i, fmt::format("item {} is shown but was not retrieved", pages.item[j]));
       out.pages.module[j] = static_cast<std::uint16_t>(at - candidates.begin());
     }
   }

@@ -8,8 +8,8 @@
 
 namespace rehearsal {
 
-/// What estimators judge of a page: the order of its modules or, in a world of one module, the
-/// order of that module's items (a ranked list).
+/// What is decided of a page, and judged: the order of its modules or, in a world of one module,
+/// the order of that module's items (a ranked list).
 enum class Decision : std::uint8_t { kModules, kItems };
 
 /// kItems where there is one module that shows fewer or no more items than a fixed number.
@@ -26,9 +26,13 @@ std::unique_ptr<SlateDistribution> decide(const Policy& policy, Decision decisio
 /// The same of whole pages; items as retrieved where the policy has no ranker.
 PageDistribution decide_pages(const Policy& policy, const RequestBatch& requests);
 
-/// The rounds of a one-module log with items in the place of modules: every candidate is a choice,
-/// known by its place in the retrieved list; the items shown are the slots.
-/// Raises: Error(kInput) for a round without candidates, or an item that was not retrieved.
+/// Requests of one module with items in the place of modules: every candidate is a choice, known by
+/// its place in the retrieved list, and has itself as its only candidate; there are as many slots
+/// as the module shows items. Latents are not carried.
+/// Raises: Error(kInput) for a request that has not one module, or has no candidates.
+RequestBatch items_as_choices(const RequestBatch& requests);
+/// The same of a log's rounds: the items shown are the slots.
+/// Raises: Error(kInput) also for an item that was not retrieved.
 LogBatch items_as_choices(const LogBatch& batch);
 
 }  // namespace rehearsal
