@@ -54,16 +54,16 @@ inline void draw(Parameters& parameters) {
   for (float& value : parameters.values()) value += 0.05f;  // no bias at a kink
 }
 
-inline const Schema& site() {
+inline const Schema& orderer_site() {
   static const Schema schema = effects::schema();
   return schema;
 }
 
 /// Logged pages of the made-up site, read as orderers read them.
 inline OrderedPages logged_pages(std::uint32_t n) {
-  const std::vector<LogBatch> batches{effects::log(n, site(), Rng(8))};
-  return read_ordered_pages({source_of(site(), batches), Rng(1), "test"}, site(),
-                            CandidateReader(site()));
+  const std::vector<LogBatch> batches{effects::log(n, orderer_site(), Rng(8))};
+  return read_ordered_pages({source_of(orderer_site(), batches), Rng(1), "test"}, orderer_site(),
+                            CandidateReader(orderer_site()));
 }
 
 inline OrdererTraining narrow() {

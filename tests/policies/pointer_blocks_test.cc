@@ -14,8 +14,10 @@ namespace {
 
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
-      : network(parameters, candidate_encoder(parameters, CandidateReader(site()), narrow(), 1),
-                network_size(CandidateReader(site()), narrow()), recurrent),
+      : network(parameters,
+                candidate_encoder(parameters, CandidateReader(orderer_site()), orderer_site(),
+                                  narrow(), 1),
+                network_size(CandidateReader(orderer_site()), orderer_site(), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }
@@ -71,7 +73,7 @@ TEST_CASE("a pointer's steps sum to one and never point at what is placed or abs
 TEST_CASE("a pointer's beam of every beginning finds the likeliest page", "[orderers]") {
   const RequestBatch requests = effects::requests(12, Rng(4));
   CandidatePages pages;
-  CandidateReader(site()).add(requests, pages);
+  CandidateReader(orderer_site()).add(requests, pages);
   for (const bool recurrent : {true, false}) {
     const SmallPointer pointer(recurrent);
     const auto next = pointer.network.next_choice(pointer.parameters, pages);
@@ -97,7 +99,7 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(site()));
+  PageEvaluator evaluator({}, CandidateReader(orderer_site()), orderer_site());
   draw(evaluator.parameters());
   const std::vector<float> more = numbers(evaluator.parameters().values().size());
   for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];

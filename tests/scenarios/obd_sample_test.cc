@@ -8,11 +8,12 @@
 #include "tests/scenarios/program.h"
 #include "tests/sim/log/sample_log.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace rehearsal;
 using namespace rehearsal::testing;
 namespace fs = std::filesystem;
-using Folder = rehearsal::testing::TemporaryFolder;
+using Folder = rehearsal::TemporaryFolder;
 
 namespace {
 
@@ -89,15 +90,15 @@ TEST_CASE("the sample's scores agree with the Open Bandit Pipeline's", "[obd]") 
   const std::string reference = sample + "/obd_reference.h5:men/";
   const Folder folder;
   for (const std::string source : {"random", "bts"}) {
-    import_obd(fs::path(sample) / source / "men", "", folder.path() / source);
-    const ActionLog log = read_action_log(LogReader(folder.path() / source));
+    import_obd(fs::path(sample) / source / "men", "", fs::path(folder.path()) / source);
+    const ActionLog log = read_action_log(LogReader(fs::path(folder.path()) / source));
     REQUIRE(log.size() == 10000);
     const std::string own = reference + "log_" + source + "/";
     const auto rows =
         rows_in_log(log, load_dataset(own + "action"), load_dataset(own + "position"));
     CHECK(largest_ratio_error(in_log_order(own + "pscore", rows).values, log.pscore) < 1e-12);
     CHECK(in_log_order(own + "reward", rows).values == log.reward);
-    const std::string stored = (folder.path() / (source + ".h5")).string();
+    const std::string stored = (fs::path(folder.path()) / (source + ".h5")).string();
     Arrays arrays{{"q_lr", in_log_order(own + "q_lr_factual", rows)}};
     for (const char* policy : {"dm_term_lr_random", "dm_term_lr_bts"})
       arrays[policy] = in_log_order(own + policy, rows);
@@ -119,19 +120,20 @@ TEST_CASE("the program imports the sample and scores it", "[obd][program]") {
   const std::string sample = sample_folder();
   if (sample.empty()) return;
   const Folder folder;
-  const std::string log = (folder.path() / "log").string();
+  const std::string log = (fs::path(folder.path()) / "log").string();
   const std::string reference = sample + "/obd_reference.h5:men/";
   const auto imported = call_program({"import", "obd", sample + "/random/men", "--out", log});
   INFO(imported.err);
   REQUIRE(imported.status == 0);
-  const auto scored = call_program(
-      {"evaluate", log, "--policy", "bts=" + reference + "action_dist_bts", "--policy",
-       "random=uniform", "--baseline", "random", "--estimators", "ipw,snipw,dm,dr", "--q-hat",
-       reference + "log_random/q_tabular", "--json", "--out", (folder.path() / "out").string()});
+  const auto scored =
+      call_program({"evaluate", log, "--policy", "bts=" + reference + "action_dist_bts", "--policy",
+                    "random=uniform", "--baseline", "random", "--estimators", "ipw,snipw,dm,dr",
+                    "--q-hat", reference + "log_random/q_tabular", "--json", "--out",
+                    (fs::path(folder.path()) / "out").string()});
   INFO(scored.err);
   REQUIRE(scored.status == 0);
   const auto results = nlohmann::json::parse(scored.out);
-  CHECK(read_text(folder.path() / "out" / "results.json") == scored.out);
+  CHECK(read_text(fs::path(folder.path()) / "out" / "results.json") == scored.out);
   const auto& estimates = results["policies"][0]["estimates"];
   const std::vector<std::string> theirs = {"ipw", "snipw", "dm_tab", "dr_tab"};
   REQUIRE(estimates.size() == 4);

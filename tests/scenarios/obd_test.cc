@@ -9,6 +9,7 @@
 #include "tests/scenarios/obd_fixture.h"
 #include "tests/scenarios/program.h"
 #include "tests/sim/log/sample_log.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace rehearsal;
 using namespace rehearsal::testing;
