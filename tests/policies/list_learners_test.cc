@@ -11,7 +11,7 @@ namespace list = rehearsal::small_list;
 
 namespace {
 
-const std::vector<std::string>& learners() {
+const std::vector<std::string>& list_learners() {
   static const std::vector<std::string> types{"weighted_likelihood",
                                               "ips_gradient",
                                               "dr_gradient",
@@ -167,7 +167,7 @@ TEST_CASE("an item is known by its features, by itself or by both, and by what a
 TEST_CASE("every off-policy learner of items earns more than the lists it learnt from",
           "[list_learners]") {
   const double before = list::value_of(*list::logged().others.at("logging"));
-  for (const std::string& type : learners()) {
+  for (const std::string& type : list_learners()) {
     INFO(type);
     CHECK(list::value_of(*list::logged().fitted(type + ", steps: 1500")) > before * 1.05);
   }
@@ -204,7 +204,7 @@ TEST_CASE("learners of one item a list choose it, by clusters of items or not", 
 TEST_CASE("lists that a learner draws have exact propensities, saved and loaded",
           "[list_learners]") {
   const RequestBatch requests = list::requests(40, Rng(9), 70000);
-  for (const std::string& type : learners()) {
+  for (const std::string& type : list_learners()) {
     INFO(type);
     const auto policy = list::logged().fitted(type + ", steps: 30");
     Propensities own;

@@ -180,7 +180,7 @@ TEST_CASE("an evaluator's loss has the gradient of finite differences", "[ordere
     config.training.hidden = {4};
     config.pair_width = 3;
     config.sees = sees;
-    PageEvaluator evaluator(config, CandidateReader(site()));
+    PageEvaluator evaluator(config, CandidateReader(orderer_site()));
     draw(evaluator.parameters());
     const std::vector<std::uint32_t> rows = first_rows(12);
     check_differences(evaluator.parameters(), [&](Tape& tape) {
@@ -193,7 +193,7 @@ TEST_CASE("an evaluator values a page as its own outputs on the log say", "[orde
   const OrderedPages pages = logged_pages(10);
   EvaluatorConfig config;
   config.sees = "around";
-  PageEvaluator evaluator(config, CandidateReader(site()));
+  PageEvaluator evaluator(config, CandidateReader(orderer_site()));
   draw(evaluator.parameters());
   const std::vector<std::uint32_t> rows = first_rows(10);
   const std::vector<PageEffects> effects = evaluator.effects(pages.candidates, rows);

@@ -99,7 +99,7 @@ TEST_CASE("pages of a pointer's own, valued by an evaluator, give the gradient o
           "[orderers]") {
   const OrderedPages pages = logged_pages(3);
   SmallPointer pointer;
-  PageEvaluator evaluator({}, CandidateReader(orderer_site()), orderer_site());
+  PageEvaluator evaluator({}, CandidateReader(orderer_site()));
   draw(evaluator.parameters());
   const std::vector<float> more = numbers(evaluator.parameters().values().size());
   for (std::size_t k = 0; k < more.size(); ++k) evaluator.parameters().values()[k] += more[k];
