@@ -19,22 +19,33 @@ bool is_self_normalized(CdfEstimator e) {
 }
 bool has_model(CdfEstimator e) { return e == CdfEstimator::kDm || is_doubly_robust(e); }
 
-/// V(s_0) of every session: sum_a pi(a | s_0) Q(s_0, a).
-std::vector<double> start_values(const Trajectories& log) {
-  std::vector<double> values(log.size(), 0.0);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    for (std::size_t a = 0; a < log.n_actions; ++a) {
-      const std::size_t cell = i * log.n_steps * log.n_actions + a;
-      values[i] += log.action_dist[cell] * log.q_hat[cell];
-    }
-  return values;
+constexpr double kRounding = 1e-12;  // of a sum of masses that is a given share
+
+/// A sum whose error does not grow with its length (Neumaier, ZAMM 1974).
+class CompensatedSum {
+ public:
+  void add(double x) {
+    const double next = sum_ + x;
+    lost_ += std::abs(sum_) >= std::abs(x) ? (sum_ - next) + x : (x - next) + sum_;
+    sum_ = next;
+  }
+  double value() const { return sum_ + lost_; }
+
+ private:
+  double sum_ = 0, lost_ = 0;
+};
+
+double sum_of(std::span<const double> values) {
+  CompensatedSum sum;
+  for (const double value : values) sum.add(value);
+  return sum.value();
 }
 
 /// Weights with the sum n (self-normalized) or as they are, over n.
 std::vector<double> masses(CdfEstimator estimator, const Trajectories& log) {
   std::vector<double> weights = session_weights(log);
   double total = static_cast<double>(weights.size());
-  if (is_self_normalized(estimator)) total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (is_self_normalized(estimator)) total = sum_of(weights);
   if (!(total > 0))
     throw Error(ErrorKind::kInput,
                 name_of(estimator) + ": every session's weight is 0; none can be divided by them");
@@ -160,39 +171,43 @@ double ReturnCdf::at(double x) const {
 }
 
 double ReturnCdf::mean() const {
-  double sum = 0, below = 0;
+  CompensatedSum sum;
+  double below = 0;
   for (std::size_t j = 0; j < point.size(); ++j) {
-    sum += (cumulative[j] - below) * point[j];
+    sum.add((cumulative[j] - below) * point[j]);
     below = cumulative[j];
   }
-  return sum;
+  return sum.value();
 }
 
 double ReturnCdf::variance() const {
   const double center = mean();
-  double sum = 0, below = 0;
+  CompensatedSum sum;
+  double below = 0;
   for (std::size_t j = 0; j < point.size(); ++j) {
-    sum += (cumulative[j] - below) * (point[j] - center) * (point[j] - center);
+    sum.add((cumulative[j] - below) * (point[j] - center) * (point[j] - center));
     below = cumulative[j];
   }
-  return sum;
+  return sum.value();
 }
 
 double ReturnCdf::quantile(double p) const {
   for (std::size_t j = 0; j < point.size(); ++j)
-    if (cumulative[j] >= p && cumulative[j] > 0) return point[j];
+    if (cumulative[j] >= p - kRounding && cumulative[j] > 0) return point[j];
   return point.back();
 }
 
 double ReturnCdf::cvar(double alpha) const {
   if (alpha <= 0) return quantile(0);
-  double sum = 0, below = 0;
+  CompensatedSum sum;
+  double below = 0;
   for (std::size_t j = 0; j < point.size() && below < alpha; ++j) {
     const double reached = std::min(cumulative[j], alpha);
-    sum += (reached - below) * point[j];
+    sum.add((reached - below) * point[j]);
     below = reached;
   }
-  return (sum + (alpha - below) * point.back()) / alpha;
+  sum.add((alpha - below) * point.back());
+  return sum.value() / alpha;
 }
 
 std::string name_of(CdfEstimator estimator) {
@@ -216,6 +231,22 @@ bool fits(CdfEstimator estimator, const Trajectories& log) {
   return estimator == CdfEstimator::kDm || (!log.pscore.empty() && !log.action.empty());
 }
 
+bool exists(CdfEstimator estimator, const Trajectories& log) {
+  if (!is_self_normalized(estimator)) return true;
+  const std::vector<double> weights = session_weights(log);
+  return std::any_of(weights.begin(), weights.end(), [](double w) { return w > 0; });
+}
+
+std::vector<double> start_values(const Trajectories& log) {
+  std::vector<double> values(log.size(), 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    for (std::size_t a = 0; a < log.n_actions; ++a) {
+      const std::size_t cell = i * log.n_steps * log.n_actions + a;
+      values[i] += log.action_dist[cell] * log.q_hat[cell];
+    }
+  return values;
+}
+
 std::vector<double> session_returns(const Trajectories& log, int first_power) {
   std::vector<double> returns(log.size(), 0.0);
   for (std::size_t i = 0; i < returns.size(); ++i) {
@@ -235,11 +266,12 @@ ReturnCdf return_cdf(CdfEstimator estimator, const Trajectories& log) {
   std::stable_sort(atoms.begin(), atoms.end(),
                    [](const Atom& a, const Atom& b) { return a.point < b.point; });
   ReturnCdf cdf;
-  double sum = 0, highest = 0;
+  CompensatedSum sum;
+  double highest = 0;
   for (std::size_t j = 0; j < atoms.size(); ++j) {
-    sum += atoms[j].mass;
+    sum.add(atoms[j].mass);
     if (j + 1 < atoms.size() && atoms[j + 1].point == atoms[j].point) continue;
-    highest = std::max(highest, sum);
+    highest = std::max(highest, sum.value());
     cdf.point.push_back(atoms[j].point);
     cdf.cumulative.push_back(std::min(highest, 1.0));
   }

@@ -10,7 +10,8 @@
 namespace rehearsal {
 
 /// A distribution function of session returns: steps at ascending points, never falling, in [0, 1].
-/// An importance-weighted one may end below 1; what is missing is mass that the sample lacks.
+/// An importance-weighted one may end below 1; what is missing is mass that the sample lacks. The
+/// mean and the variance leave it out; quantiles and cvar take it to lie at the largest return.
 struct ReturnCdf {
   std::vector<double> point;       // ascending, distinct
   std::vector<double> cumulative;  // F(point)
@@ -44,6 +45,12 @@ inline constexpr CdfEstimator kCdfEstimators[] = {CdfEstimator::kDm, CdfEstimato
                                                   CdfEstimator::kSntdr};
 /// Whether every column that it reads is there.
 bool fits(CdfEstimator estimator, const Trajectories& log);
+
+/// Whether F exists: not where weights are divided by their mean and all are 0.
+bool exists(CdfEstimator estimator, const Trajectories& log);
+
+/// V(s_0) of every session: sum_a pi(a | s_0) Q(s_0, a). Args: log: with action_dist and q_hat.
+std::vector<double> start_values(const Trajectories& log);
 
 /// sum_t gamma^(t + first_power) r_t of every session.
 std::vector<double> session_returns(const Trajectories& log, int first_power = 0);

@@ -109,7 +109,7 @@ void score_single_actions(ActionCase& single, Scores& scores) {
   scores.add(rounds, families());
   if (rounds.pscore.empty()) return;
   score_log_smoothing(rounds, scores);
-  scores.weigh(action_weights(rounds));
+  scores.weigh(action_weights(rounds), "round");
 }
 
 void score_likelihoods(const ActionCase& single, Scores& scores) {

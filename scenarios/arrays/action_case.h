@@ -43,10 +43,17 @@ class ActionCase {
   ActionRounds rounds_;
 };
 
-/// What every kind of single actions gives: the direct method, importance weights, doubly robust
-/// and their bounded forms, with warnings about the weights. Rounds may come in blocks.
+/// What logged propensities and a reward model give: the direct method, importance weights, doubly
+/// robust and their bounded forms, with warnings about the weights. Rounds may come in blocks.
 void score_single_actions(ActionCase& single, Scores& scores);
 /// Empirical likelihood and Cressie-Read, from all rounds at once.
 void score_likelihoods(const ActionCase& single, Scores& scores);
+
+/// All that actions of one logger give: the above, with other propensities, weights and models
+/// where they are there. Rounds may come in blocks.
+void score_bandit(ActionCase& single, Scores& scores);
+/// What needs all rounds at once: likelihoods; propensities and reward models of our own where
+/// there are contexts.
+void score_whole_bandit(ActionCase& single, Scores& scores);
 
 }  // namespace rehearsal

@@ -161,8 +161,8 @@ class Marginalized {
 CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions& options) {
   ActionCase single(group);
   Scores scores(options);
-  score_single_actions(single, scores);
-  score_likelihoods(single, scores);
+  score_bandit(single, scores);
+  score_whole_bandit(single, scores);
   if (single.inputs().has("pi_b")) {
     Marginalized marginalized(single, scores);
     marginalized.score();
@@ -173,7 +173,7 @@ CaseResult evaluate_action_embedding(const ArrayGroup& group, const ArrayOptions
 
 void score_embedded_actions(const ArrayGroup& block, Scores& scores) {
   ActionCase single(block);
-  score_single_actions(single, scores);
+  score_bandit(single, scores);
   if (single.inputs().has("pi_b")) Marginalized(single, scores).score();
 }
 

@@ -190,13 +190,30 @@ CaseResult evaluate_blocks(const Blocks& blocks, const CaseBlocks& how,
   return scores.take();
 }
 
-CaseResult evaluate_group(const ArrayGroup& open, const CaseKind& kind,
-                          const ArrayOptions& options) {
+CaseResult evaluate_kind(const ArrayGroup& open, const CaseKind& kind,
+                         const ArrayOptions& options) {
   if (in_blocks(open, kind, options)) {
     const Blocks blocks(open, *kind.blocks, options.block_values);
     if (blocks.exist()) return evaluate_blocks(blocks, *kind.blocks, options);
   }
   return kind.evaluate(load_group(open.file, open.name), options);
+}
+
+/// With a word on datasets whose names nothing reads, and where there was nothing to score.
+CaseResult evaluate_group(const ArrayGroup& open, const CaseKind& kind,
+                          const ArrayOptions& options) {
+  CaseResult result = evaluate_kind(open, kind, options);
+  std::vector<std::string> known = kind.others;
+  if (kind.blocks)
+    for (const auto* names : {&kind.blocks->by_row, &kind.blocks->flat, &kind.blocks->whole})
+      known.insert(known.end(), names->begin(), names->end());
+  for (const auto& [name, array] : open.inputs)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      result.warnings.push_back(
+          fmt::format("inputs/{} is not read: {}", name, unknown_name("dataset", name, known)));
+  if (result.estimates.empty() && options.estimators.empty())
+    result.warnings.push_back("nothing was scored: no estimator has all the datasets it needs");
+  return result;
 }
 
 Json numbers(const std::vector<double>& values) {

@@ -65,6 +65,8 @@ struct CaseKind {
   /// Raises: Error(kInput) naming file, group, dataset and index.
   CaseResult (*evaluate)(const ArrayGroup& group, const ArrayOptions& options) = nullptr;
   std::optional<CaseBlocks> blocks{};
+  /// Datasets that may be there beside those of blocks; a warning names all others.
+  std::vector<std::string> others{};
 };
 
 /// Another tool's way to lay arrays out: a line of scenarios/arrays/kinds.cc.

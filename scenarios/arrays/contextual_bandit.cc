@@ -150,7 +150,9 @@ void score_with_logging_policy(ActionCase& single, Scores& scores) {
   scores.add(clustered, {{"offcem", "dr"}});
 }
 
-void score_contextual_bandit(ActionCase& single, Scores& scores) {
+}  // namespace
+
+void score_bandit(ActionCase& single, Scores& scores) {
   score_single_actions(single, scores);
   score_estimated_propensities(single, scores);
   score_balanced(single, scores);
@@ -159,21 +161,23 @@ void score_contextual_bandit(ActionCase& single, Scores& scores) {
   score_with_logging_policy(single, scores);
 }
 
-}  // namespace
+void score_whole_bandit(ActionCase& single, Scores& scores) {
+  score_likelihoods(single, scores);
+  score_cross_fitted(single, scores);
+  score_own_propensities(single, scores);
+}
 
 CaseResult evaluate_contextual_bandit(const ArrayGroup& group, const ArrayOptions& options) {
   ActionCase single(group);
   Scores scores(options);
-  score_contextual_bandit(single, scores);
-  score_likelihoods(single, scores);
-  score_cross_fitted(single, scores);
-  score_own_propensities(single, scores);
+  score_bandit(single, scores);
+  score_whole_bandit(single, scores);
   return scores.take();
 }
 
 void score_contextual_bandit_block(const ArrayGroup& block, Scores& scores) {
   ActionCase single(block);
-  score_contextual_bandit(single, scores);
+  score_bandit(single, scores);
 }
 
 }  // namespace rehearsal

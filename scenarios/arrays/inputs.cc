@@ -56,7 +56,7 @@ std::size_t CaseInputs::rows(const std::string& dataset, std::size_t n_dimension
     refuse(dataset, fmt::format("has shape {}, expected {} dimension{}", shape_text(shape),
                                 n_dimensions, n_dimensions == 1 ? "" : "s"));
   if (at(dataset).values.empty())
-    refuse(dataset, fmt::format("has shape {}: there are no rounds", shape_text(shape)));
+    refuse(dataset, fmt::format("has shape {}: it is empty", shape_text(shape)));
   return shape[0];
 }
 

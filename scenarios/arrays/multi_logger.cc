@@ -66,7 +66,10 @@ void score_several_loggers(const ArrayGroup& block, Scores& scores) {
   const CaseInputs& inputs = single.inputs();
   const ActionRounds& rounds = single.rounds();
   scores.add(rounds, {{"dm", "dm"}});
-  if (inputs.has("pscore")) scores.add(rounds, clipped("naive"));
+  if (inputs.has("pscore"))
+    scores.add(rounds, clipped("naive"));
+  else
+    scores.warn("there are no pscore: naive, weighted and precision estimators are left out");
   if (inputs.has("pscore_avg")) {
     ActionRounds balanced = rounds;
     balanced.pscore = inputs.propensities("pscore_avg", {single.size()});

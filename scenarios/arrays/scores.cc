@@ -169,12 +169,15 @@ CaseResult Scores::take() {
     std::optional<ArrayEstimate> estimate = settled(std::move(score));
     if (!estimate) continue;
     if (!std::isfinite(estimate->value))
-      warn(estimate->key + " has no value: no round has a weight above 0");
+      warn(estimate->key +
+           " has no value: no round has a weight above 0, or a weight or its "
+           "product with a reward is beyond what a number can hold");
     out.estimates.push_back(std::move(*estimate));
   }
   for (const auto& [of, stats] : weights_)
-    for (const std::string& text : weight_warnings(std::span(&stats, 1), stats.n))
-      warn(of.empty() ? text : of + ": " + text);
+    for (const std::string& text :
+         weight_warnings(std::span(&stats, 1), stats.n, {of.c_str(), "position"}))
+      warn(text);
   if (unsupported_ > 0)
     warn(
         fmt::format("the evaluation policy puts {:.3g} of its mass on actions that the logging "

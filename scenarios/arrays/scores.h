@@ -55,8 +55,8 @@ class Scores {
   void warn(const std::string& text);
   /// Takes a family back, whatever other blocks say. Args: why: a warning, or "".
   void leave_out(const std::string& family, const std::string& why);
-  /// Importance weights that warnings are about. Args: of: what they belong to, said first, or "".
-  void weigh(std::span<const double> weights, const std::string& of = "");
+  /// Importance weights that warnings are about. Args: of: what they belong to, "round".
+  void weigh(std::span<const double> weights, const std::string& of);
   /// Probability mass that rounds put where the logging policy has none.
   void add_unsupported(double mass, std::size_t n_rounds);
 

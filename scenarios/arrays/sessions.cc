@@ -9,6 +9,7 @@
 #include "scenarios/arrays/inputs.h"
 #include "scenarios/arrays/kinds.h"
 #include "scenarios/arrays/scores.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -33,8 +34,12 @@ class SessionCase {
     if (inputs_.has("pscore")) log_.pscore = inputs_.propensities("pscore", {n});
     if (inputs_.has(kValues) && log_.n_actions > 0)
       log_.q_hat = inputs_.numbers(kValues, {n, log_.n_actions});
-    if (inputs_.has("initial_state_value_prediction"))
+    if (inputs_.has("initial_state_value_prediction")) {
       log_.initial_value = inputs_.numbers("initial_state_value_prediction", {n / log_.n_steps});
+    } else if (!log_.q_hat.empty()) {
+      initial_value_ = start_values(log_);
+      log_.initial_value = initial_value_;
+    }
     log_.state_weight = weights("state_marginal_importance_weight", n);
     log_.state_action_weight = weights("state_action_marginal_importance_weight", n);
     grid_ = ascending("reward_scale", 2);
@@ -101,6 +106,7 @@ class SessionCase {
 
   CaseInputs inputs_;
   std::vector<std::uint32_t> action_;
+  std::vector<double> initial_value_;  // where the group has none but a model
   Trajectories log_;
   std::span<const double> grid_, alphas_;
 };
@@ -124,18 +130,25 @@ std::map<std::string, std::vector<double>> intervals(const TrajectoryEstimatorEn
 
 void add(const std::string& key, const CdfSummary& summary, const PointEstimate& mean,
          Scores& scores) {
-  scores.add(key, {summary.mean, mean.standard_error},
-             {{"cdf", summary.cdf},
-              {"cvar", summary.cvar},
-              {"median_lower_upper", {summary.median, summary.lower, summary.upper}}},
+  std::map<std::string, std::vector<double>> lists{
+      {"cdf", summary.cdf}, {"median_lower_upper", {summary.median, summary.lower, summary.upper}}};
+  if (!summary.cvar.empty()) lists["cvar"] = summary.cvar;
+  scores.add(key, {summary.mean, mean.standard_error}, std::move(lists),
              {{"mean", summary.mean}, {"variance", summary.variance}});
 }
 
 void score_distributions(const SessionCase& sessions, Scores& scores) {
   if (sessions.grid().empty()) return;
+  if (sessions.alphas().empty())
+    scores.warn("there are no cvar_alphas: distributions are scored without cvar");
   for (const CdfEstimator estimator : kCdfEstimators) {
     if (!fits(estimator, sessions.log())) continue;
     const std::string key = name_of(estimator);
+    if (!exists(estimator, sessions.log())) {
+      for (const std::string& each : {key, key + "_scope_rl"})
+        if (scores.wants(each)) scores.add(each, PointEstimate{kNan, kNan});
+      continue;
+    }
     const PointEstimate mean = expected_return(estimator, sessions.log());
     if (scores.wants(key))
       add(key, summarize(return_cdf(estimator, sessions.log()), sessions.grid(), sessions.alphas()),
@@ -159,7 +172,7 @@ CaseResult evaluate_sessions(const ArrayGroup& group, const ArrayOptions& option
   score_distributions(sessions, scores);
   const Trajectories& log = sessions.log();
   if (!log.pscore.empty() && !log.action_dist.empty() && !log.action.empty())
-    scores.weigh(session_weights(log), "whole sessions");
+    scores.weigh(session_weights(log), "session");
   return scores.take();
 }
 

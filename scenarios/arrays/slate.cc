@@ -29,6 +29,13 @@ class SlateCase {
     columns_.influence = pair("_influence");
     columns_.latent = pair("_latent");
     columns_.exposure = weights("_examination");
+    for (const char* suffix :
+         {"", "_item_position", "_cascade", "_influence", "_latent", "_examination"}) {
+      const std::string behavior = std::string("pscore") + suffix;
+      const std::string evaluation = "evaluation_policy_" + behavior;
+      if (inputs_.has(behavior) && !inputs_.has(evaluation)) alone_[behavior] = evaluation;
+      if (inputs_.has(evaluation) && !inputs_.has(behavior)) alone_[evaluation] = behavior;
+    }
     check_repeated("pscore_latent", columns_.latent.behavior);
     check_repeated("evaluation_policy_pscore_latent", columns_.latent.evaluation);
     check_repeated("pscore", columns_.slate.behavior);
@@ -39,6 +46,8 @@ class SlateCase {
   SlateCase& operator=(const SlateCase&) = delete;
 
   const CaseInputs& inputs() const { return inputs_; }
+  /// Propensities of one policy without the other's, and what is missing.
+  const std::map<std::string, std::string>& alone() const { return alone_; }
   /// Args: q_hat: its dataset, left out where it is absent.
   SlateColumns columns(const std::string& q_hat) const {
     SlateColumns with = columns_;
@@ -132,6 +141,7 @@ class SlateCase {
   std::size_t n_ = 0;  // rows
   std::vector<std::uint32_t> offsets_{0}, action_;
   SlateColumns columns_;
+  std::map<std::string, std::string> alone_;
 };
 
 std::vector<double> whole_slate_weights(const SlateColumns& slates) {
@@ -158,7 +168,9 @@ void score_slates(const ArrayGroup& block, Scores& scores) {
   const SlateCase slates(block);
   score(slates.columns("q_hat"), "", false, scores);
   if (slates.inputs().has("q_hat_iw")) score(slates.columns("q_hat_iw"), "_iw", true, scores);
-  scores.weigh(whole_slate_weights(slates.columns("")), "whole slates");
+  scores.weigh(whole_slate_weights(slates.columns("")), "slate");
+  for (const auto& [there, missing] : slates.alone())
+    scores.warn(fmt::format("there are {} but no {}: what needs both is left out", there, missing));
 }
 
 CaseResult evaluate_slates(const ArrayGroup& group, const ArrayOptions& options) {

@@ -31,7 +31,18 @@ std::string list_of(const std::vector<std::string>& names) {
   return text.empty() ? "none" : text;
 }
 
+/// Truth values as h5py writes them: an enumeration of FALSE = 0 and TRUE = 1.
+bool is_boolean(const Handle& type) {
+  if (H5Tget_class(type.get()) != H5T_ENUM || H5Tget_nmembers(type.get()) != 2) return false;
+  const Handle base(H5Tget_super(type.get()), H5Tclose);
+  std::int8_t no = -1, yes = -1;
+  return H5Tequal(base.get(), H5T_NATIVE_INT8) > 0 &&
+         H5Tenum_valueof(type.get(), "FALSE", &no) >= 0 &&
+         H5Tenum_valueof(type.get(), "TRUE", &yes) >= 0 && no == 0 && yes == 1;
+}
+
 }  // namespace
+
 Session::Session() : lock_(library_mutex()) {
   H5Eget_auto2(H5E_DEFAULT, &print_, &print_data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -192,7 +203,7 @@ bool File::is_number(const std::string& path) const {
   const Handle dataset = open(path);
   const Handle type(H5Dget_type(dataset.get()), H5Tclose);
   const H5T_class_t kind = H5Tget_class(type.get());
-  return kind == H5T_INTEGER || kind == H5T_FLOAT;
+  return kind == H5T_INTEGER || kind == H5T_FLOAT || is_boolean(type);
 }
 
 void File::read_into(const Handle& dataset, const std::string& path, Number number, void* values,

@@ -116,3 +116,30 @@ TEST_CASE("the expected return is the mean of the distribution where nothing is 
   CHECK(expected_return(CdfEstimator::kTis, sessions.view()).value ==
         Approx(estimate_sessions(trajectory_estimators().at("tis"), sessions.view()).value));
 }
+
+TEST_CASE("equal masses count: quantiles and the last step do not depend on rounding",
+          "[return_distribution]") {
+  for (const std::size_t n : {300U, 7U, 100000U}) {
+    CAPTURE(n);
+    const std::vector<double> ones(n, 1);
+    const std::vector<std::uint32_t> action(n, 0);
+    std::vector<double> reward(n);
+    for (std::size_t i = 0; i < n; ++i) reward[i] = static_cast<double>(i + 1);
+    Trajectories log;
+    log.n_steps = 1;
+    log.n_actions = 1;
+    log.gamma = 1;
+    log.action = action;
+    log.reward = reward;
+    log.pscore = ones;
+    log.action_dist = ones;
+    for (const CdfEstimator estimator : {CdfEstimator::kTis, CdfEstimator::kSntis}) {
+      const ReturnCdf cdf = return_cdf(estimator, log);
+      CHECK(cdf.cumulative.back() == Approx(1).epsilon(1e-15));
+      CHECK(cdf.mean() == Approx(0.5 * static_cast<double>(n + 1)).epsilon(1e-14));
+      for (const std::size_t percent : {5U, 50U, 95U})  // the first i with i / n >= p
+        CHECK(cdf.quantile(0.01 * static_cast<double>(percent)) ==
+              static_cast<double>((n * percent + 99) / 100));
+    }
+  }
+}

@@ -15,9 +15,8 @@ namespace {
 struct SmallPointer {
   explicit SmallPointer(bool recurrent = true)
       : network(parameters,
-                candidate_encoder(parameters, CandidateReader(orderer_site()), orderer_site(),
-                                  narrow(), 1),
-                network_size(CandidateReader(orderer_site()), orderer_site(), narrow()), recurrent),
+                candidate_encoder(parameters, CandidateReader(orderer_site()), narrow(), 1),
+                network_size(CandidateReader(orderer_site()), narrow()), recurrent),
         position(parameters.bias("position", 3, 0.1f)) {
     draw(parameters);
   }

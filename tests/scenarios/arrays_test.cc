@@ -135,7 +135,7 @@ TEST_CASE("wrong shapes, missing arrays and empty cases are errors") {
     array.shape[0] = 0;
     array.values.clear();
   }
-  CHECK(refusal(arrays).find("there are no rounds") != std::string::npos);
+  CHECK(refusal(arrays).find("it is empty") != std::string::npos);
   CHECK(refusal({{"loose", {{1}, {1}}}}).find("has no groups") != std::string::npos);
   CHECK(refusal({{"a_case/outputs/ipw", {{1}, {1}}}}).find("a_case: has no datasets in inputs/") !=
         std::string::npos);

@@ -237,3 +237,30 @@ TEST_CASE("every golden slate and session figure comes out of the program under 
       }
   }
 }
+
+TEST_CASE("sessions without overlap have no distribution by normalised weights, and others have",
+          "[arrays]") {
+  ArrayGroup group = sessions_by_hand();
+  group.inputs["action"] = {{4}, {0, 0, 0, 0}};
+  group.inputs["evaluation_policy_action_dist"] = {{4, 2}, {0, 1, 0, 1, 0, 1, 0, 1}};
+  const auto e = score(group);
+  for (const std::string key : {"cd_sntis", "cd_sntdr", "cd_sntis_scope_rl", "sntis"})
+    CHECK(std::isnan(e.at(key).value));
+  CHECK(e.at("cd_tis").value == 0);
+  CHECK(e.at("cd_dm").value == Approx(2).epsilon(1e-14));
+  CHECK(e.at("dm").value == Approx(1.25).epsilon(1e-14));
+}
+
+TEST_CASE("sessions without alphas have no cvar, and without a start's value the model's",
+          "[arrays]") {
+  ArrayGroup group = sessions_by_hand();
+  const auto full = score(group);
+  CHECK(full.at("cd_tis").lists.count("cvar") == 1);
+  group.inputs.erase("cvar_alphas");
+  group.inputs.erase("initial_state_value_prediction");
+  const auto e = score(group);
+  CHECK(e.size() == full.size());
+  CHECK(e.at("cd_tis").lists.count("cvar") == 0);
+  CHECK(e.at("cd_tis").lists.at("cdf") == full.at("cd_tis").lists.at("cdf"));
+  CHECK(e.at("dm").value == Approx(1.25).epsilon(1e-14));  // .75 * 1 + .25 * 2
+}
