@@ -7,7 +7,6 @@
 #include <boost/math/special_functions/lambert_w.hpp>
 #include <boost/math/tools/roots.hpp>
 #include <cmath>
-#include <limits>
 
 #include "sim/core/error.h"
 #include "sim/core/scalars.h"

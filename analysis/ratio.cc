@@ -1,7 +1,6 @@
 #include "analysis/ratio.h"
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "sim/core/error.h"

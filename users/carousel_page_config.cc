@@ -1,7 +1,6 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cmath>
-#include <limits>
 
 #include "sim/core/error.h"
 #include "sim/core/scalars.h"

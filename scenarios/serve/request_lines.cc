@@ -255,7 +255,7 @@ std::string RequestLines::answer(const std::string& id, const PageBatch& pages, 
     const bool any = slot + 1 < pages.item_offsets.size();
     for (std::size_t k = any ? pages.item_offsets[slot] : 0;
          any && k < pages.item_offsets[slot + 1]; ++k)
-      text += (k > pages.item_offsets[slot] ? "," : "") + std::to_string(pages.item[k]);
+      text.append(k > pages.item_offsets[slot] ? "," : "").append(std::to_string(pages.item[k]));
     text += "]}";
   }
   return text + "],\"pscore\":" + Json(pscore).dump() + "}";

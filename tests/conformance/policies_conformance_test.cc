@@ -139,17 +139,17 @@ void check_enumeration(const SlateDistribution& slates, std::size_t i) {
 /// Slates come as often as their probability says: 4 standard errors, and 1 for rare ones.
 void check_frequencies(const SlateDistribution& slates, std::size_t i,
                        std::span<const std::uint16_t> ids) {
-  constexpr std::uint32_t kDraws = 3000;
+  constexpr std::uint32_t kSlates = 3000;
   std::map<Slate, double> count;
-  for (std::uint32_t draw = 0; draw < kDraws; ++draw) {
+  for (std::uint32_t draw = 0; draw < kSlates; ++draw) {
     Slate slate(slates.n_positions(i));
     slates.sample(i, Rng(77), {Draw::kPolicy, Turn{UserId{draw}, 3, 0}, ids, 0}, slate);
     count[slate] += 1;
   }
   for (const Slate& slate : testing::all_slates(slates.n_choices(i), slates.n_positions(i))) {
     const double p = testing::probability(slates, i, slate);
-    const double slack = p == 0 ? 0 : 1 + 4 * std::sqrt(kDraws * p * std::max(0.0, 1 - p));
-    CHECK(std::abs(count[slate] - kDraws * p) <= slack);
+    const double slack = p == 0 ? 0 : 1 + 4 * std::sqrt(kSlates * p * std::max(0.0, 1 - p));
+    CHECK(std::abs(count[slate] - kSlates * p) <= slack);
   }
 }
 

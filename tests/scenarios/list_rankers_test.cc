@@ -6,7 +6,7 @@
 #include "tests/support/source_folder.h"
 
 using namespace rehearsal;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 namespace {
 
@@ -60,9 +60,9 @@ TEST_CASE("the program trains, judges from the log and runs policies that order 
   const Called run = call_program({"run", file, "--out", folder.path("run"), "--threads", "2"});
   INFO(run.err);
   REQUIRE(run.status == 0);
-  const json results = json::parse(bytes_of(folder.path("run/results.json")));
+  const Json results = Json::parse(bytes_of(folder.path("run/results.json")));
   CHECK(results["policies"].size() == learners.size() + 4);
-  for (const json& policy : results["policies"]) {
+  for (const Json& policy : results["policies"]) {
     INFO(policy["name"]);
     CHECK(policy["live"]["ctr"]["value"] > 0);
     CHECK(policy["estimates"].size() >= 2);

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "scenarios/action_log.h"
+
 namespace rehearsal::testing {
 
 /// Three items, three positions; row i shows item i % 3 at position 1 + (i / 3) % 3 with propensity
@@ -40,5 +42,11 @@ struct ObdFixture {
     return men;
   }
 };
+
+/// A policy whose probabilities stand in a file, "FILE.h5:DATASET".
+inline ActionCandidate candidate(const std::string& name, const std::string& reference,
+                                 const ActionLog& log) {
+  return {name, ActionTable(reference, log.shape), {}};
+}
 
 }  // namespace rehearsal::testing

@@ -5,6 +5,7 @@
 #include "scenarios/action_log.h"
 #include "scenarios/import/obd.h"
 #include "tests/catch.h"
+#include "tests/scenarios/obd_fixture.h"
 #include "tests/scenarios/program.h"
 #include "tests/sim/log/sample_log.h"
 #include "tests/support/shared_files.h"
@@ -20,11 +21,6 @@ namespace {
 /// The sample's folder, or "" where it is not there.
 std::string sample_folder() {
   return shared_file("data/obd/obd_reference.h5").empty() ? "" : shared_file("data/obd");
-}
-
-ActionCandidate candidate(const std::string& name, const std::string& reference,
-                          const ActionLog& log) {
-  return {name, ActionTable(reference, log.shape), {}};
 }
 
 /// Places of the reference's rounds in the log. The pipeline sorts by time, unstably: two

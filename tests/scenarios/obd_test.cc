@@ -43,11 +43,6 @@ double value_of(const std::vector<Estimate>& estimates, const std::string& name)
   return 0;
 }
 
-ActionCandidate candidate(const std::string& name, const std::string& reference,
-                          const ActionLog& log) {
-  return {name, ActionTable(reference, log.shape), {}};
-}
-
 }  // namespace
 
 TEST_CASE("an imported campaign has the rows of its file", "[obd]") {

@@ -1,6 +1,5 @@
 // Slates and sessions as arrays: what `evaluate --layout obp` and `--layout scope_rl` score.
 
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
