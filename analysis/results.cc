@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "rehearsal.results/1";
+constexpr const char* kResultsSchema = "rehearsal.results/1";
 
 // --- writing -----------------------------------------------------------------
 
@@ -326,7 +326,7 @@ std::string to_string(Verdict verdict) {
 }
 
 std::string to_json(const Results& results) {
-  Json out{{"schema", kSchema},
+  Json out{{"schema", kResultsSchema},
            {"scenario", {{"name", results.scenario}, {"seed", results.seed}}},
            {"version", results.version},
            {"log",
@@ -349,7 +349,8 @@ Results from_json(const std::string& text, const std::string& file) {
   }
   const Place top{root, file, ""};
   const std::string schema = top.text("schema");
-  if (schema != kSchema) top.at("schema").refuse("'" + schema + "' is not " + std::string(kSchema));
+  if (schema != kResultsSchema)
+    top.at("schema").refuse("'" + schema + "' is not " + std::string(kResultsSchema));
   Results out;
   out.scenario = top.at("scenario").text("name");
   out.seed = top.at("scenario").count("seed");

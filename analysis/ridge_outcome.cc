@@ -11,7 +11,7 @@ namespace rehearsal {
 
 namespace {
 
-constexpr std::size_t kMostProducts = 256;
+constexpr std::size_t kMostRidgeProducts = 256;
 constexpr double kRidge = 1;
 
 using Vector = Eigen::VectorXd;
@@ -25,7 +25,7 @@ class CellInputs {
         list_(decision_of(schema) == Decision::kItems),
         n_positions_(list_ ? schema.n_positions : encoder_.n_positions()),
         n_item_(list_ ? static_cast<std::size_t>(schema.items.cols()) : 0),
-        products_(encoder_.n_inputs() * n_item_ <= kMostProducts),
+        products_(encoder_.n_inputs() * n_item_ <= kMostRidgeProducts),
         context_(encoder_.n_inputs()) {}
 
   bool list() const { return list_; }

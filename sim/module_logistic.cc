@@ -18,7 +18,7 @@ constexpr std::uint32_t kFoldItem = 0xC05F;  // apart from other assignments of 
 using Vector = Eigen::VectorXd;
 
 /// Sizes that all models of a fit share.
-struct Shape {
+struct DesignShape {
   std::size_t n_modules;
   std::size_t n_inputs;
   std::size_t width;  // 1 + n_inputs, padded to a multiple of 4 for the kernels
@@ -37,7 +37,7 @@ struct Sums {
   std::vector<double> position_gradient;  // (n_positions)
   std::vector<double> position_hessian;   // (n_positions), diagonal
 
-  explicit Sums(const Shape& shape)
+  explicit Sums(const DesignShape& shape)
       : gradient(shape.n_modules * shape.width),
         hessian(shape.n_modules * shape.width * shape.width),
         border(shape.n_modules * shape.n_positions * shape.width),
@@ -100,7 +100,7 @@ void each_impression(const ModuleLogisticSpec& spec, const LogBatch& batch, std:
 
 class Pass {
  public:
-  Pass(const RoundSource& rounds, const Encoder& encoder, const Shape& shape, const Rng& rng)
+  Pass(const RoundSource& rounds, const Encoder& encoder, const DesignShape& shape, const Rng& rng)
       : rounds_(rounds), encoder_(encoder), shape_(shape), rng_(rng) {}
 
   /// Args: counting: only how many impressions and successes there are.
@@ -193,12 +193,12 @@ class Pass {
 
   const RoundSource& rounds_;
   const Encoder& encoder_;
-  const Shape& shape_;
+  const DesignShape& shape_;
   const Rng& rng_;
 };
 
 /// Starts every module at its own smoothed rate.
-void start(const Shape& shape, const Sums& counts, Fit& fit) {
+void start(const DesignShape& shape, const Sums& counts, Fit& fit) {
   if (counts.weight <= 0)
     throw Error(ErrorKind::kInput, "logistic regression: the log has no impressions to learn from");
   const double rate = (counts.success + 0.5) / (counts.weight + 1);
@@ -215,7 +215,7 @@ void start(const Shape& shape, const Sums& counts, Fit& fit) {
   }
 }
 
-double penalty(const Shape& shape, const Fit& fit) {
+double penalty(const DesignShape& shape, const Fit& fit) {
   Vector centred = fit.theta;
   for (std::size_t m = 0; m < shape.n_modules; ++m)
     centred[static_cast<Eigen::Index>(m * shape.width)] -= fit.pooled_logit;
@@ -224,7 +224,7 @@ double penalty(const Shape& shape, const Fit& fit) {
 
 /// Solves the arrow-shaped system by eliminating the modules' blocks (Schur complement of the
 /// positions). Padding has a unit diagonal and stays 0.
-Vector newton_step(const Shape& shape, const Fit& fit, const Sums& sums) {
+Vector newton_step(const DesignShape& shape, const Fit& fit, const Sums& sums) {
   using Index = Eigen::Index;
   const double l2 = fit.spec->l2;
   const auto width = static_cast<Index>(shape.width);
@@ -271,7 +271,7 @@ Vector newton_step(const Shape& shape, const Fit& fit, const Sums& sums) {
 }
 
 /// Newton with step halving: a step that made the loss worse is taken back by half.
-void advance(const Shape& shape, const Sums& sums, double tolerance, Fit& fit) {
+void advance(const DesignShape& shape, const Sums& sums, double tolerance, Fit& fit) {
   const double loss = sums.loss + penalty(shape, fit);
   ++fit.result.n_iterations;
   if (loss > fit.loss + 1e-9 * (1 + std::abs(fit.loss))) {
@@ -289,7 +289,7 @@ void advance(const Shape& shape, const Sums& sums, double tolerance, Fit& fit) {
   fit.done = fit.step.cwiseAbs().maxCoeff() < tolerance;
 }
 
-ModuleLogistic finish(const Shape& shape, Fit& fit) {
+ModuleLogistic finish(const DesignShape& shape, Fit& fit) {
   if (!fit.done)
     throw Error(ErrorKind::kInput, "logistic regression did not converge in " +
                                        std::to_string(fit.result.n_iterations) +
@@ -325,8 +325,8 @@ std::vector<ModuleLogistic> fit_module_logistic(const RoundSource& rounds,
                                                 const Rng& rng,
                                                 const ModuleLogisticOptions& options) {
   const Encoder encoder(*rounds.schema);
-  const Shape shape{rounds.schema->n_modules(), encoder.n_inputs(),
-                    (1 + encoder.n_inputs() + 3) / 4 * 4, encoder.n_positions()};
+  const DesignShape shape{rounds.schema->n_modules(), encoder.n_inputs(),
+                          (1 + encoder.n_inputs() + 3) / 4 * 4, encoder.n_positions()};
   const Pass pass(rounds, encoder, shape, rng);
   std::vector<Fit> fits;
   for (const ModuleLogisticSpec& spec : specs) {

@@ -1,6 +1,7 @@
 # cmake -DROOT=<source tree> -P local_names.cmake: fails where two .cc files of one folder define
-# the same type, constant or function (of the same parameters) in unnamed namespaces. Such files cannot
-# be compiled together, which REHEARSAL_UNITY does with any of one folder.
+# the same type, constant or function (of the same parameters) in unnamed namespaces, or a house's
+# .cc file a type or constant that a header names. REHEARSAL_UNITY compiles files of one folder
+# together: the first would not compile, the second could take the place of the header's.
 cmake_minimum_required(VERSION 3.21)
 
 set(house_patterns sim users policies analysis scenarios tests)
@@ -25,6 +26,22 @@ function(defined_by line out)
   set(${out} "${name}" PARENT_SCOPE)
 endfunction()
 
+# Types and constants of headers, in whichever namespace.
+list(TRANSFORM house_patterns REPLACE "cc$" "h" OUTPUT_VARIABLE header_patterns)
+list(FILTER header_patterns EXCLUDE REGEX "/tests/")
+file(GLOB_RECURSE headers RELATIVE ${ROOT} ${header_patterns})
+foreach(header IN LISTS headers)
+  file(STRINGS ${ROOT}/${header} lines REGEX "^(struct|class|enum|inline constexpr|using) ")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^inline " "" line "${line}")
+    defined_by("${line}" name)
+    string(REGEX REPLACE "^using ([A-Za-z_0-9]+) .*" "\\1" name "${name}")
+    if("${name}" MATCHES "^[A-Za-z_0-9]+$")
+      set(header_of_${name} ${header})
+    endif()
+  endforeach()
+endforeach()
+
 set(violations "")
 foreach(file IN LISTS files)
   get_filename_component(folder ${file} DIRECTORY)
@@ -40,6 +57,11 @@ foreach(file IN LISTS files)
       # An alias may be said twice, but not of two things.
       string(REGEX REPLACE "^using ([A-Za-z_0-9]+) .*" "\\1" short "${name}")
       string(MD5 key "${folder} ${short}")
+      if(NOT file MATCHES "^tests/" AND "${name}" MATCHES "^[A-Za-z_0-9]+$")
+        if(DEFINED header_of_${name})
+          list(APPEND violations "${name} stands in ${file} and in ${header_of_${name}}")
+        endif()
+      endif()
       if(name AND DEFINED file_of_${key} AND NOT file_of_${key} STREQUAL file
          AND NOT (name MATCHES "^using" AND name STREQUAL "${name_of_${key}}"))
         list(APPEND violations "${short} stands in ${file_of_${key}} and in ${file}")

@@ -9,18 +9,18 @@ namespace rehearsal {
 namespace {
 
 /// How pages of a log are lists.
-enum class Shape { kItems, kModules, kPosition };
+enum class FileShape { kItems, kModules, kPosition };
 
 struct Layout {
-  Shape shape = Shape::kItems;
+  FileShape shape = FileShape::kItems;
   std::size_t position = 0;  // index of the feature
 };
 
 Layout layout_of(const Schema& schema) {
-  if (schema.n_modules() > 1) return {Shape::kModules, 0};
+  if (schema.n_modules() > 1) return {FileShape::kModules, 0};
   for (std::size_t f = 0; f < schema.n_features(); ++f)
     if (schema.features[f].name == "position" && schema.features[f].categorical())
-      return {Shape::kPosition, f};
+      return {FileShape::kPosition, f};
   return {};
 }
 
@@ -38,13 +38,13 @@ void push(ClickSessions& all, std::size_t entity, std::size_t rank, bool click) 
 void append_page(const LogBatch& batch, std::size_t i, const Layout& layout, ClickSessions& all) {
   const PageBatch& pages = batch.pages;
   const std::size_t first = pages.slot_offsets[i], end = pages.slot_offsets[i + 1];
-  if (layout.shape == Shape::kModules) {
+  if (layout.shape == FileShape::kModules) {
     for (std::size_t s = first; s < end; ++s)
       push(all, pages.module[s], s - first, batch.responses.click[s] != 0);
   } else {
     if (end != first + 1) refuse("expected one module a page");
     const std::size_t begin = pages.item_offsets[first], n = pages.item_offsets[end] - begin;
-    if (layout.shape == Shape::kPosition) {
+    if (layout.shape == FileShape::kPosition) {
       if (n != 1) refuse("expected one item a page where the context gives its position");
       const float place = batch.requests.features(i)[layout.position];
       push(all, pages.item[begin], static_cast<std::size_t>(place),
@@ -102,8 +102,8 @@ void count_turns(const RequestBatch& requests, ClickSessions& all) {
 ClickSessions read_click_sessions(const RoundSource& log) {
   const Layout layout = layout_of(*log.schema);
   ClickSessions all;
-  all.modules = layout.shape == Shape::kModules;
-  all.whole_lists = layout.shape != Shape::kPosition;
+  all.modules = layout.shape == FileShape::kModules;
+  all.whole_lists = layout.shape != FileShape::kPosition;
   all.n_entities = all.modules ? log.schema->n_modules() : log.schema->n_items;
   Columns columns;
   columns.items = !all.modules;

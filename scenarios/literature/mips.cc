@@ -35,7 +35,7 @@ struct MipsConfig {
 
 /// What is fixed for a seed: the published generator draws the shares of the dimensions anew for
 /// each batch, so that its truth is not that of its logs; here they stand.
-struct Environment {
+struct MipsWorld {
   std::size_t m = 0, d = 0, n_dims = 0, n_categories = 0;
   std::vector<double> p_e_a;   // (actions, categories, dims)
   std::vector<double> offset;  // (dims, categories) of the reward
@@ -71,7 +71,7 @@ class Mips final : public Benchmark {
         dims_(static_cast<std::size_t>(config.dims)) {}
 
   Trial run(const Rng& rng) const override {
-    const Environment world = environment(rng);
+    const MipsWorld world = environment(rng);
     std::vector<double> context, reward, pscore, pi, mu, q(m_);
     std::vector<std::uint32_t> action, embedding;
     std::vector<double> p(world.n_categories);
@@ -114,8 +114,8 @@ class Mips final : public Benchmark {
 
  private:
   /// Shares uniform on the simplex; rewards of unit variance over contexts and values.
-  Environment environment(const Rng& rng) const {
-    Environment world;
+  MipsWorld environment(const Rng& rng) const {
+    MipsWorld world;
     world.m = m_;
     world.d = d_;
     world.n_dims = dims_;
@@ -164,7 +164,7 @@ class Mips final : public Benchmark {
     pi[first + static_cast<std::size_t>(best)] += 1 - c_.epsilon;
   }
 
-  double value(const Rng& rng, const Environment& world) const {
+  double value(const Rng& rng, const MipsWorld& world) const {
     std::vector<double> q(m_), pi;
     double sum = 0;
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(c_.truth_rounds); ++i) {

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "rehearsal.baseline/1";
+constexpr const char* kBaselineSchema = "rehearsal.baseline/1";
 
 Json to_json(const Golden& golden) {
   Json state = Json::object();
@@ -143,7 +143,7 @@ Baseline baseline_of(const Suite& suite, const std::vector<CaseFacts>& facts) {
 void save_baseline(const std::filesystem::path& file, const Baseline& baseline) {
   Json cases = Json::object();
   for (const auto& [name, one] : baseline.cases) cases[name] = to_json(one);
-  const Json json{{"schema", kSchema}, {"version", baseline.version}, {"cases", cases}};
+  const Json json{{"schema", kBaselineSchema}, {"version", baseline.version}, {"cases", cases}};
   write_text_atomically(file, json.dump(1) + "\n");
 }
 
@@ -155,9 +155,9 @@ Baseline load_baseline(const std::filesystem::path& file) {
   const std::string text = read_text(file);
   try {
     const Json json = Json::parse(text);
-    if (json.at("schema") != kSchema)
+    if (json.at("schema") != kBaselineSchema)
       throw Error(ErrorKind::kInput,
-                  file.string() + ": schema: is not '" + std::string(kSchema) + "'");
+                  file.string() + ": schema: is not '" + std::string(kBaselineSchema) + "'");
     Baseline baseline;
     json.at("version").get_to(baseline.version);
     for (const auto& item : json.at("cases").items())

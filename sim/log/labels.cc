@@ -18,8 +18,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kSchema = "rehearsal.labels/1";
-constexpr const char* kManifest = "labels.json";
+constexpr const char* kLabelsSchema = "rehearsal.labels/1";
+constexpr const char* kLabelsFile = "labels.json";
 constexpr const char* kDataset = "/labels";
 
 std::vector<char> image_of(const std::string& file, const RowMatrixF& labels) {
@@ -48,7 +48,7 @@ LabelList parse_labels(const Json& json) {
 }
 
 LabelList read_list(const std::filesystem::path& folder) {
-  return read_json_file(folder / kManifest, kSchema, "a list of labels", parse_labels);
+  return read_json_file(folder / kLabelsFile, kLabelsSchema, "a list of labels", parse_labels);
 }
 
 RowMatrixF read_shard(const std::filesystem::path& file, const LabelShard& shard,
@@ -80,7 +80,7 @@ std::size_t LabelSource::head_index(const std::string& name, const std::string& 
 LabelWriter::LabelWriter(std::filesystem::path folder, std::vector<LabelHead> heads,
                          std::string teacher)
     : folder_(std::move(folder)), heads_(std::move(heads)), teacher_(std::move(teacher)) {
-  if (std::filesystem::exists(folder_ / kManifest))
+  if (std::filesystem::exists(folder_ / kLabelsFile))
     throw Error(ErrorKind::kInput,
                 folder_.string() + ": holds labels already; give another folder or remove it");
   std::error_code problem;
@@ -120,8 +120,8 @@ void LabelWriter::finish() {
                       {"checksum", shard.checksum}});
   }
   const Json json = {
-      {"schema", kSchema}, {"teacher", teacher_}, {"heads", heads}, {"shards", shards}};
-  write_text_atomically(folder_ / kManifest, json.dump(1) + "\n");
+      {"schema", kLabelsSchema}, {"teacher", teacher_}, {"heads", heads}, {"shards", shards}};
+  write_text_atomically(folder_ / kLabelsFile, json.dump(1) + "\n");
 }
 
 LabelSource open_labels(const std::filesystem::path& folder) {
