@@ -7,6 +7,7 @@
 
 #include "analysis/minimize.h"
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -26,7 +27,7 @@ class LogisticRule final : public SamplingRule {
     const Eigen::VectorXd scores =
         (log.features * parameters.tail(log.features.cols())).array() + parameters[0];
     out.resize(log.behavior.rows(), log.behavior.cols());
-    for (Eigen::Index c = 0; c < scores.size(); ++c) out.data()[c] = 1 / (1 + std::exp(-scores[c]));
+    for (Eigen::Index c = 0; c < scores.size(); ++c) out.data()[c] = logistic(scores[c]);
   }
 
   Eigen::VectorXd gradient(const Eigen::VectorXd& parameters, const BanditColumns& log,

@@ -5,13 +5,11 @@
 #include <cmath>
 
 #include "sim/core/error.h"
+#include "sim/core/simd.h"
 
 namespace rehearsal {
 
 namespace {
-
-// Four doubles; what the machine lacks the compiler makes of halves, with the same results.
-typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
 
 /// Adds (n, N) rows, in four partial sums: no addition waits for the one before.
 template <std::size_t N>

@@ -2,6 +2,7 @@
 #include "policies/makers.h"
 #include "policies/module_values.h"
 #include "policies/page_choices.h"
+#include "sim/core/scalars.h"
 #include "sim/module_logistic.h"
 
 namespace rehearsal {
@@ -36,7 +37,7 @@ class Logistic final : public Policy, public ModuleValues {
   /// Probabilities.
   std::vector<double> module_values(const RequestBatch& requests) const override {
     std::vector<double> values = logits(requests);
-    for (double& value : values) value = 1 / (1 + std::exp(-value));
+    for (double& value : values) value = logistic(value);
     return values;
   }
 

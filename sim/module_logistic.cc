@@ -176,7 +176,7 @@ class Pass {
           // Slot 0 is the reference: it has no logit of its own.
           const bool placed = fit.spec->position && slot > 0;
           if (placed) logit += position_logit[position];
-          const double p = 1 / (1 + std::exp(-logit));
+          const double p = logistic(logit);
           const double slope = weight * ((y ? 1.0 : 0.0) - p);
           const double curvature = weight * p * (1 - p);
           sums.loss += weight * softplus(y ? -logit : logit);

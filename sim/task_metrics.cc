@@ -45,7 +45,7 @@ BinaryScores binary_scores(std::span<const float> logits, std::span<const float>
   double predicted = 0, happened = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (std::isnan(labels[i])) continue;
-    const double p = 1 / (1 + std::exp(-double{logits[i]}));
+    const double p = logistic(double{logits[i]});
     rows.emplace_back(logits[i], labels[i]);
     predicted += p;
     happened += double{labels[i]};

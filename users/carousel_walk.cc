@@ -1,5 +1,7 @@
 #include "users/carousel_walk.h"
 
+#include "sim/core/scalars.h"
+
 namespace rehearsal {
 
 double RowWalk::entry_by_logit() const {
@@ -15,7 +17,7 @@ double RowWalk::entry_by_logit() const {
     }
     z += logit.visible * sum / static_cast<double>(shown);
   }
-  return 1 / (1 + std::exp(-z));
+  return logistic(z);
 }
 
 double RowWalk::decay(std::size_t t) const {

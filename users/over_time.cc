@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/core/draws.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -55,7 +56,7 @@ double OverTime::return_probability(const double* state) const {
   const double logit = config_.return_logit +
                        config_.return_satisfaction * state[satisfaction_at()] -
                        config_.return_fatigue * state[fatigue_at()];
-  return 1 / (1 + std::exp(-logit));
+  return logistic(logit);
 }
 
 double OverTime::churn_probability(double return_probability) const {

@@ -4,6 +4,7 @@
 #include "policies/makers.h"
 #include "policies/off_policy/network_policy.h"
 #include "policies/off_policy/objectives.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -107,7 +108,7 @@ class LogisticComparison final : public PageObjective {
 
   void gradient(const LoggedPages&, std::size_t i, std::span<const double> logits, int,
                 std::span<double> gradient) const override {
-    const double p = 1 / (1 + std::exp(-logits[0]));
+    const double p = logistic(logits[0]);
     gradient[0] = comparisons_.importance[i] * (comparisons_.left[i] - p);
   }
 

@@ -1,6 +1,6 @@
 #include "policies/off_policy/reward_model.h"
 
-#include <cmath>
+#include "sim/core/scalars.h"
 
 namespace rehearsal {
 
@@ -12,8 +12,7 @@ class LogisticReward final : public PageObjective {
   void gradient(const LoggedPages& pages, std::size_t i, std::span<const double> logits, int,
                 std::span<double> gradient) const override {
     const std::span<const double> rewards = pages.of(pages.reward, i);
-    for (std::size_t k = 0; k < logits.size(); ++k)
-      gradient[k] = rewards[k] - 1 / (1 + std::exp(-logits[k]));
+    for (std::size_t k = 0; k < logits.size(); ++k) gradient[k] = rewards[k] - logistic(logits[k]);
   }
 };
 
@@ -97,7 +96,7 @@ void RewardModel::operator()(const LoggedPages& pages, std::size_t i, std::size_
     const float* base = base_.data() + pages.eligible_offsets[i];
     const float at = place_[pages.slot_offsets[i] + k];
     for (std::size_t c = 0; c < out.size(); ++c)
-      out[c] = 1 / (1 + std::exp(-static_cast<double>(base[c] + at)));
+      out[c] = logistic(static_cast<double>(base[c] + at));
     return;
   }
   const std::span<const float> inputs{pages.inputs.row(static_cast<Eigen::Index>(i)).data(),
@@ -105,7 +104,7 @@ void RewardModel::operator()(const LoggedPages& pages, std::size_t i, std::size_
   const double place = model_.position[pages.of(pages.position, i)[k]];
   const std::span<const std::uint32_t> eligible = pages.eligible_of(i);
   for (std::size_t c = 0; c < eligible.size(); ++c)
-    out[c] = 1 / (1 + std::exp(-model_.logit(eligible[c], inputs) - place));
+    out[c] = logistic(model_.logit(eligible[c], inputs) + place);
 }
 
 }  // namespace rehearsal

@@ -4,11 +4,8 @@
 #include <set>
 
 #include "sim/core/error.h"
-#include "sim/decision.h"
 #include "tests/catch.h"
-#include "tests/policies/small_list.h"
-#include "tests/scenarios/program.h"
-#include "tests/sim/slate_checks.h"
+#include "tests/policies/list_checks.h"
 
 using namespace rehearsal;
 namespace list = rehearsal::small_list;
@@ -73,16 +70,10 @@ TEST_CASE("conformance: every policy orders the items of a list exactly or says 
     const RequestBatch requests = list::requests(25, Rng(9), 70000, one ? 1 : 3);
     const auto policy = site(one).fitted(keys_of(entry.name));
     CHECK(site(one).made(keys_of(entry.name))->config() == policy->config());
-    Propensities own;
-    const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
-    const Propensities again = propensities(*policy, requests, pages);
-    CHECK(own.pscore == again.pscore);
-    CHECK(own.pscore_in_module_cascade == again.pscore_in_module_cascade);
-    CHECK(own.pscore_in_module_position == again.pscore_in_module_position);
+    const list::DrawnLists drawn = list::check_drawn(*policy, requests);
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      CHECK((own.pscore[i] > 0 && own.pscore[i] <= 1));
-      const std::vector<std::uint32_t> shown(pages.item.begin() + pages.item_offsets[i],
-                                             pages.item.begin() + pages.item_offsets[i + 1]);
+      CHECK((drawn.own.pscore[i] > 0 && drawn.own.pscore[i] <= 1));
+      const std::vector<std::uint32_t> shown = drawn.items(i);
       CHECK(shown.size() == (one ? 1 : 3));
       CHECK(std::set<std::uint32_t>(shown.begin(), shown.end()).size() == shown.size());
       const auto first = requests.candidate.begin() + requests.candidate_offsets[i];
@@ -91,14 +82,7 @@ TEST_CASE("conformance: every policy orders the items of a list exactly or says 
     }
     if (!entry.learns || entry.online || entry.name == "multi_task_ranker") continue;
     ++n_ordered;
-    const auto slates = decide(*policy, Decision::kItems, requests);
-    for (std::size_t i = 0; i < 2; ++i) testing::check_against_enumeration(*slates, i, 1e-7);
-    const TemporaryFolder folder;
-    save_policy(*policy, policy->config(), folder.path("saved"));
-    const auto loaded = load_policy(folder.path("saved"), site(one).schema);
-    Propensities after;
-    CHECK(recommend(*loaded, requests, Rng(40), &after).item == pages.item);
-    CHECK(after.pscore == own.pscore);
+    list::check_exact_and_kept(*policy, site(one).schema, requests, drawn, 2);
   }
   CHECK(n_ordered == kSteps.size() + 1);  // and pointer
 }

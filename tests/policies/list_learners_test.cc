@@ -1,10 +1,8 @@
 // Off-policy learners of the items of a list: gradients through the choices' vectors against
 // enumeration, what is learnt, what is kept and what is refused.
 #include "policies/choices.h"
+#include "tests/policies/list_checks.h"
 #include "tests/policies/off_policy_fixture.h"
-#include "tests/policies/small_list.h"
-#include "tests/scenarios/program.h"
-#include "tests/sim/slate_checks.h"
 
 using namespace rehearsal;
 namespace list = rehearsal::small_list;
@@ -207,22 +205,9 @@ TEST_CASE("lists that a learner draws have exact propensities, saved and loaded"
   for (const std::string& type : list_learners()) {
     INFO(type);
     const auto policy = list::logged().fitted(type + ", steps: 30");
-    Propensities own;
-    const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
-    const Propensities again = propensities(*policy, requests, pages);
-    CHECK(own.pscore == again.pscore);
-    CHECK(own.pscore_in_module_cascade == again.pscore_in_module_cascade);
-    CHECK(own.pscore_in_module_position == again.pscore_in_module_position);
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      CHECK(pages.item_offsets[i + 1] - pages.item_offsets[i] == 3);
-    const auto slates = decide(*policy, Decision::kItems, requests);
-    for (std::size_t i = 0; i < 4; ++i) testing::check_against_enumeration(*slates, i, 1e-7);
-    const TemporaryFolder folder;
-    save_policy(*policy, policy->config(), folder.path("saved"));
-    const auto loaded = load_policy(folder.path("saved"), list::logged().schema);
-    Propensities after;
-    CHECK(recommend(*loaded, requests, Rng(40), &after).item == pages.item);
-    CHECK(after.pscore == own.pscore);
+    const list::DrawnLists drawn = list::check_drawn(*policy, requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) CHECK(drawn.items(i).size() == 3);
+    list::check_exact_and_kept(*policy, list::logged().schema, requests, drawn, 4);
   }
 }
 

@@ -1,9 +1,7 @@
 // Orderers that see the page, over the items of a list: what they learn where items above take
 // clicks away, what they keep and what they refuse.
 #include "policies/orderers/page_evaluator.h"
-#include "tests/policies/small_list.h"
-#include "tests/scenarios/program.h"
-#include "tests/sim/slate_checks.h"
+#include "tests/policies/list_checks.h"
 
 using namespace rehearsal;
 namespace list = rehearsal::small_list;
@@ -87,26 +85,12 @@ TEST_CASE("orderers of items keep exact propensities, saved and loaded, alone or
       INFO(type << " " << serve);
       const auto policy = logged().fitted(quick(type) + ", serve: " + serve);
       CHECK(policy->deterministic() == (serve == "best"));
-      Propensities own;
-      const PageBatch pages = recommend(*policy, requests, Rng(40), &own);
-      const Propensities again = propensities(*policy, requests, pages);
-      CHECK(own.pscore == again.pscore);
-      CHECK(own.pscore_in_module_cascade == again.pscore_in_module_cascade);
-      CHECK(own.pscore_in_module_position == again.pscore_in_module_position);
-      const auto slates = decide(*policy, Decision::kItems, requests);
-      for (std::size_t i = 0; i < 3; ++i) testing::check_against_enumeration(*slates, i, 1e-7);
-      const TemporaryFolder folder;
-      save_policy(*policy, policy->config(), folder.path("saved"));
-      const auto loaded = load_policy(folder.path("saved"), logged().schema);
-      Propensities after;
-      CHECK(recommend(*loaded, requests, Rng(40), &after).item == pages.item);
-      CHECK(after.pscore == own.pscore);
+      const list::DrawnLists drawn = list::check_drawn(*policy, requests);
+      list::check_exact_and_kept(*policy, logged().schema, requests, drawn, 3);
       for (std::uint32_t i = 0; i < 12; ++i) {
         const RequestBatch one = list::requests(1, Rng(9), 70000 + i);
         const PageBatch page = recommend(*policy, one, Rng(40), nullptr);
-        CHECK(page.item ==
-              std::vector<std::uint32_t>(pages.item.begin() + pages.item_offsets[i],
-                                         pages.item.begin() + pages.item_offsets[i + 1]));
+        CHECK(page.item == drawn.items(i));
       }
     }
 }

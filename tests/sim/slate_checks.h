@@ -35,6 +35,18 @@ inline double probability(const SlateDistribution& slates, std::size_t i, const 
   return prefix.back();
 }
 
+/// Of two positions, what the second shows sums out: the largest error of what is left.
+inline double pair_error(const RowMatrix& pairs, const RowMatrix& marginals) {
+  const Eigen::Index n_positions = marginals.rows(), n = marginals.cols();
+  double worst = 0;
+  for (Eigen::Index j = 0; j < n_positions; ++j)
+    for (Eigen::Index a = 0; a < n; ++a)
+      for (Eigen::Index k = 0; k < n_positions; ++k)
+        worst = std::max(worst,
+                         std::abs(pairs.row(n * j + a).segment(n * k, n).sum() - marginals(j, a)));
+  return worst;
+}
+
 /// Prefixes, marginals, position probabilities and pair marginals of a decision all follow from its
 /// slates' probabilities by summing, and those sum to 1.
 inline void check_against_enumeration(const SlateDistribution& slates, std::size_t i,

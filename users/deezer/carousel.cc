@@ -5,13 +5,13 @@
 #include <numeric>
 
 #include "sim/core/error.h"
+#include "sim/core/scalars.h"
 
 namespace rehearsal::deezer {
 
 double stream_probability(std::span<const double> user, std::span<const double> playlist) {
   REHEARSAL_CHECK(user.size() == playlist.size());
-  const double logit = std::inner_product(user.begin(), user.end(), playlist.begin(), 0.0);
-  return 1 / (1 + std::exp(-logit));
+  return logistic(std::inner_product(user.begin(), user.end(), playlist.begin(), 0.0));
 }
 
 std::vector<std::uint32_t> optimal_slate(std::span<const double> probability, std::size_t n_cards) {

@@ -1,9 +1,7 @@
 #include "users/recogym/environment.h"
 
-#include <cmath>
-
+#include "sim/core/draws.h"
 #include "sim/core/error.h"
-#include "sim/core/normal.h"
 #include "users/lanes.h"
 #include "users/recogym/scores.h"
 
@@ -12,12 +10,6 @@ namespace rehearsal::recogym {
 namespace {
 
 constexpr std::size_t kHeadWords = 4;
-
-double normal_from(std::uint32_t word) { return normal_quantile(Stream::to_uniform(word)); }
-
-std::uint32_t index_below(std::uint32_t word, std::size_t n) {
-  return static_cast<std::uint32_t>(std::uint64_t{word} * n >> 32);
-}
 
 class V0 final : public Environment {
  public:

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "sim/core/scalars.h"
+
 namespace rehearsal::recsim {
 
 /// RecSim's long-term satisfaction, "choc or kale" (Mladenov et al. 2019; Ie et al. 2019;
@@ -27,7 +29,7 @@ inline double first_exposure(const LongTermSatisfaction& model, double uniform) 
 }
 
 inline double satisfaction(const LongTermSatisfaction& model, double exposure) {
-  return 1 / (1 + std::exp(-model.sensitivity * exposure));
+  return logistic(model.sensitivity * exposure);
 }
 
 /// NPE after a document. Args: clickbait: in [0, 1].  z: standard normal.
